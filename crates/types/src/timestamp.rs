@@ -1,0 +1,77 @@
+//! Moments in UTC with microseconds, the resolution of a commit.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::error::{Error, Result};
+
+/// Microseconds since 1970-01-01T00:00:00Z. Shown as RFC 3339 with six decimals.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, serde::Serialize, serde::Deserialize)]
+pub struct Timestamp(i64);
+
+impl Timestamp {
+    /// From microseconds since the Unix epoch.
+    pub const fn from_micros(micros: i64) -> Self {
+        Timestamp(micros)
+    }
+
+    /// Microseconds since the Unix epoch.
+    pub const fn micros(self) -> i64 {
+        self.0
+    }
+
+    /// Milliseconds since the Unix epoch, rounded down.
+    pub const fn millis(self) -> i64 {
+        self.0.div_euclid(1000)
+    }
+
+    /// Seconds from `earlier` to this moment; zero if it is not earlier.
+    pub fn seconds_since(self, earlier: Timestamp) -> f64 {
+        (self.0.saturating_sub(earlier.0)).max(0) as f64 / 1e6
+    }
+
+    /// This moment moved by some microseconds.
+    pub fn plus_micros(self, micros: i64) -> Self {
+        Timestamp(self.0.saturating_add(micros))
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match jiff::Timestamp::from_microsecond(self.0) {
+            Ok(moment) => write!(f, "{moment:.6}"),
+            Err(_) => write!(f, "{} microseconds since 1970", self.0),
+        }
+    }
+}
+
+impl fmt::Debug for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl FromStr for Timestamp {
+    type Err = Error;
+    fn from_str(text: &str) -> Result<Self> {
+        let moment: jiff::Timestamp = text.trim().parse().map_err(|_| {
+            Error::invalid(format!("{text:?} is not a moment"))
+                .hint("write date, time and offset, for example 2026-11-21T10:15:00Z or 2026-11-21 10:15:00.123456+02:00")
+        })?;
+        Ok(Timestamp(moment.as_microsecond()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_need_an_offset_and_keep_microseconds() {
+        let moment: Timestamp = "2026-11-21T10:15:00.123456+02:00".parse().unwrap();
+        assert_eq!(moment.to_string(), "2026-11-21T08:15:00.123456Z");
+        assert_eq!("2026-11-21 08:15:00.123456Z".parse::<Timestamp>().unwrap(), moment);
+        assert!("2026-11-21T10:15:00".parse::<Timestamp>().is_err());
+        assert!("yesterday".parse::<Timestamp>().is_err());
+    }
+}
