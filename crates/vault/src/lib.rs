@@ -1,1 +1,14 @@
-//! placeholder
+//! A backup at rest: frames, packs, manifests, journal, keys, commit, read, verify, sweep, copy.
+//!
+//! The format is docs/format.md. The invariants: a backup exists if and only if its manifest is listed and not fenced; objects
+//! are put once; the manifest goes last in and first out; copying, scrubbing and sweeping need no key. What this crate refuses
+//! to know: databases, processes, and where stores are.
+
+pub mod format;
+pub mod keys;
+pub mod names;
+mod primitives;
+pub mod testing;
+
+pub use keys::{Identity, Recipient, RootKey};
+pub use primitives::Hash;

@@ -1,0 +1,349 @@
+//! Catalogs: the paths of a backup and where their content is (docs/format.md, section 6).
+//!
+//! A catalog is many frames; only one is in memory at a time, on the way out and on the way in.
+
+use std::collections::HashMap;
+
+use farshore_types::ids::{hex, unhex};
+use farshore_types::{Error, Generation, PageKind, Result, SessionId};
+use serde::{Deserialize, Serialize};
+
+use super::map::FrameRef;
+use crate::names::PackId;
+use crate::primitives::Hash;
+
+/// Most bad blocks listed per file.
+pub const BAD_BLOCKS_MAX: usize = 1024;
+
+/// What a path is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EntryKind {
+    /// A directory.
+    Directory,
+    /// A symbolic link.
+    Link,
+    /// A regular file.
+    File,
+}
+
+/// Over what a file's digests are taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DigestOf {
+    /// All bytes.
+    Content,
+    /// The first bytes of each page.
+    Stamps,
+}
+
+/// How the pages of a file look, by name, so that a reader can check them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pages {
+    /// Name of the page kind.
+    pub kind: String,
+    /// Bytes per page.
+    pub size: u32,
+    /// Bytes per stamp.
+    pub stamp: u32,
+    /// Number of the file's first page within its relation.
+    pub first_block: u32,
+    /// Whether the pages carry checksums.
+    pub checksums: bool,
+}
+
+impl Pages {
+    /// As written for a page kind of an engine.
+    pub fn of(kind: &PageKind, first_block: u32, checksums: bool) -> Pages {
+        let (size, stamp) = (kind.size as u32, kind.stamp_bytes as u32);
+        Pages { kind: kind.name.to_string(), size, stamp, first_block, checksums }
+    }
+}
+
+/// Where the bytes of one segment are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Content {
+    /// Within one content frame.
+    Data {
+        /// The frame.
+        frame: FrameRef,
+        /// First byte within its raw bytes.
+        start: u32,
+        /// How many bytes.
+        length: u32,
+    },
+    /// As a map says.
+    Map(FrameRef),
+}
+
+/// One segment of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Segment {
+    /// Where its bytes are.
+    pub content: Content,
+    /// SHA-256, over what the file's `digest_of` says.
+    pub digest: Hash,
+}
+
+/// One path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Path within the backup.
+    pub path: String,
+    /// What it is.
+    pub kind: EntryKind,
+    /// Permission bits.
+    pub mode: u32,
+    /// Seconds since 1970.
+    pub mtime: i64,
+    /// Of a link.
+    pub target: Option<String>,
+    /// Of a file.
+    pub size: u64,
+    /// Inode and birth time on the source.
+    pub identity: (u64, i64),
+    /// Of a file, in order.
+    pub segments: Vec<Segment>,
+    /// Over what the digests are taken.
+    pub digest_of: DigestOf,
+    /// Of a file of pages.
+    pub pages: Option<Pages>,
+    /// Blocks within the file whose checksum was wrong on the source.
+    pub bad_blocks: Vec<u32>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct WireSegment {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    data: Option<[u32; 8]>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    map: Option<[u32; 6]>,
+    digest: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct WireEntry {
+    path: String,
+    kind: EntryKind,
+    mode: u32,
+    mtime: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    target: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    size: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    identity: Option<(u64, i64)>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    at: Vec<u32>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    segments: Vec<WireSegment>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    digest_of: Option<DigestOf>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pages: Option<Pages>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    bad_blocks: Vec<u32>,
+}
+
+/// The sessions that frame references beside it speak of.
+#[derive(Debug, Clone, Default)]
+pub struct Sessions {
+    items: Vec<(Generation, SessionId)>,
+    places: HashMap<(Generation, SessionId), u32>,
+}
+
+impl Sessions {
+    /// A frame reference as six integers.
+    pub fn write(&mut self, frame: &FrameRef) -> [u32; 6] {
+        let key = (frame.pack.generation, frame.pack.session);
+        let next = self.items.len() as u32;
+        let place = *self.places.entry(key).or_insert(next);
+        if place == next {
+            self.items.push(key);
+        }
+        [place, frame.pack.number, frame.offset, frame.stored, frame.raw, frame.number]
+    }
+
+    /// The frame reference of six integers.
+    pub fn read(&self, wire: [u32; 6]) -> Result<FrameRef> {
+        let [place, pack, offset, stored, raw, number] = wire;
+        let wrong = || Error::corrupt("a frame reference names a session that is not in its table");
+        let (generation, session) = *self.items.get(place as usize).ok_or_else(wrong)?;
+        Ok(FrameRef { pack: PackId { generation, session, number: pack }, offset, stored, raw, number })
+    }
+
+    /// The table in JSON.
+    pub fn to_wire(&self) -> Vec<(String, SessionId)> {
+        self.items.iter().map(|(generation, session)| (generation.to_string(), *session)).collect()
+    }
+
+    /// Parses the table in JSON.
+    pub fn from_wire(wire: &[(String, SessionId)]) -> Result<Sessions> {
+        let generation = |text: &String| Ok(Generation(u64::from_be_bytes(unhex(text)?)));
+        let items = wire.iter().map(|(text, session)| Ok((generation(text)?, *session))).collect::<Result<_>>()?;
+        Ok(Sessions { items, places: HashMap::new() })
+    }
+}
+
+fn to_wire(entry: &Entry, at: &[u32], sessions: &mut Sessions) -> WireEntry {
+    let file = entry.kind == EntryKind::File;
+    let segment = |segment: &Segment| {
+        let digest = hex(&segment.digest.0);
+        match &segment.content {
+            Content::Data { frame, start, length } => {
+                let [a, b, c, d, e, f] = sessions.write(frame);
+                WireSegment { data: Some([a, b, c, d, e, f, *start, *length]), map: None, digest }
+            }
+            Content::Map(frame) => WireSegment { data: None, map: Some(sessions.write(frame)), digest },
+        }
+    };
+    WireEntry {
+        path: entry.path.clone(),
+        kind: entry.kind,
+        mode: entry.mode,
+        mtime: entry.mtime,
+        target: entry.target.clone(),
+        size: file.then_some(entry.size),
+        identity: file.then_some(entry.identity),
+        at: at.to_vec(),
+        segments: entry.segments.iter().map(segment).collect(),
+        digest_of: file.then_some(entry.digest_of),
+        pages: entry.pages.clone(),
+        bad_blocks: entry.bad_blocks.clone(),
+    }
+}
+
+fn from_wire(wire: WireEntry, sessions: &Sessions) -> Result<(Entry, Vec<u32>)> {
+    let damaged = || Error::corrupt(format!("the catalog entry of {:?} is not one of this format", wire.path));
+    check_path(&wire.path)?;
+    let segment = |segment: &WireSegment| {
+        let content = match (segment.data, segment.map) {
+            (Some([a, b, c, d, e, f, start, length]), None) => {
+                let frame = sessions.read([a, b, c, d, e, f])?;
+                if u64::from(start) + u64::from(length) > u64::from(frame.raw) {
+                    return Err(damaged());
+                }
+                Content::Data { frame, start, length }
+            }
+            (None, Some(map)) => Content::Map(sessions.read(map)?),
+            _ => return Err(damaged()),
+        };
+        Ok(Segment { content, digest: Hash(unhex(&segment.digest).map_err(|_| damaged())?) })
+    };
+    let segments = wire.segments.iter().map(segment).collect::<Result<_>>()?;
+    if wire.kind == EntryKind::Link && wire.target.is_none() {
+        return Err(damaged());
+    }
+    let entry = Entry {
+        path: wire.path,
+        kind: wire.kind,
+        mode: wire.mode & 0o7777,
+        mtime: wire.mtime,
+        target: wire.target,
+        size: wire.size.unwrap_or(0),
+        identity: wire.identity.unwrap_or_default(),
+        segments,
+        digest_of: wire.digest_of.unwrap_or(DigestOf::Content),
+        pages: wire.pages,
+        bad_blocks: wire.bad_blocks,
+    };
+    Ok((entry, wire.at))
+}
+
+/// Refuses paths that could leave the folder that they are restored into.
+pub fn check_path(path: &str) -> Result<()> {
+    let good = |part: &str| !part.is_empty() && part != "." && part != ".." && !part.contains('\0');
+    match path.len() <= 4096 && path.split('/').all(good) {
+        true => Ok(()),
+        false => Err(Error::corrupt(format!("the path {path:?} is not allowed in a backup"))),
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct WireCatalog {
+    sessions: Vec<(String, SessionId)>,
+    entries: Vec<WireEntry>,
+}
+
+/// The raw bytes of a catalog frame.
+pub fn encode(entries: &[Entry]) -> Result<Vec<u8>> {
+    let mut sessions = Sessions::default();
+    let entries = entries.iter().map(|entry| to_wire(entry, &[], &mut sessions)).collect();
+    json(&WireCatalog { sessions: sessions.to_wire(), entries })
+}
+
+/// Parses the raw bytes of a catalog frame.
+pub fn decode(bytes: &[u8]) -> Result<Vec<Entry>> {
+    let wire: WireCatalog = serde_json::from_slice(bytes).map_err(|_| Error::corrupt("a catalog does not parse"))?;
+    let sessions = Sessions::from_wire(&wire.sessions)?;
+    wire.entries.into_iter().map(|entry| Ok(from_wire(entry, &sessions)?.0)).collect()
+}
+
+/// What a pack completed: file entries with only those segments, and their numbers.
+pub type Completed = (Entry, Vec<u32>);
+
+#[derive(Serialize, Deserialize)]
+struct WireIndex {
+    start: u64,
+    sessions: Vec<(String, SessionId)>,
+    entries: Vec<WireEntry>,
+}
+
+/// The raw bytes of an index frame; `start` is the log position at which the backup started.
+pub fn encode_index(start: u64, completed: &[Completed]) -> Result<Vec<u8>> {
+    let mut sessions = Sessions::default();
+    let entries = completed.iter().map(|(entry, at)| to_wire(entry, at, &mut sessions)).collect();
+    json(&WireIndex { start, sessions: sessions.to_wire(), entries })
+}
+
+/// Parses the raw bytes of an index frame.
+pub fn decode_index(bytes: &[u8]) -> Result<(u64, Vec<Completed>)> {
+    let wire: WireIndex = serde_json::from_slice(bytes).map_err(|_| Error::corrupt("an index does not parse"))?;
+    let sessions = Sessions::from_wire(&wire.sessions)?;
+    let entries = wire.entries.into_iter().map(|entry| from_wire(entry, &sessions)).collect::<Result<_>>()?;
+    Ok((wire.start, entries))
+}
+
+pub(crate) fn json(value: &impl Serialize) -> Result<Vec<u8>> {
+    serde_json::to_vec(value).map_err(|error| Error::bug(format!("a value does not encode: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_that_leave_the_folder_are_refused() {
+        for (path, good) in
+            [("a/b", true), ("a", true), ("", false), ("/a", false), ("a//b", false), ("a/../b", false), ("./a", false)]
+        {
+            assert_eq!(check_path(path).is_ok(), good, "{path}");
+        }
+    }
+
+    #[test]
+    fn entries_read_back_as_they_were_written() {
+        let pack = PackId { generation: Generation(1), session: SessionId([1; 16]), number: 2 };
+        let frame = FrameRef { pack, offset: 132, stored: 80, raw: 100, number: 0 };
+        let digest = Hash::of(b"x");
+        let entry = Entry {
+            path: "base/5/1234".into(),
+            kind: EntryKind::File,
+            mode: 0o600,
+            mtime: -5,
+            target: None,
+            size: 100,
+            identity: (7, -8),
+            segments: vec![
+                Segment { content: Content::Data { frame, start: 4, length: 96 }, digest },
+                Segment { content: Content::Map(frame), digest },
+            ],
+            digest_of: DigestOf::Stamps,
+            pages: Some(Pages { kind: "k".into(), size: 8192, stamp: 10, first_block: 131_072, checksums: true }),
+            bad_blocks: vec![3],
+        };
+        assert_eq!(decode(&encode(std::slice::from_ref(&entry)).unwrap()).unwrap(), [entry.clone()]);
+        let index = encode_index(9, &[(entry.clone(), vec![0, 4])]).unwrap();
+        assert_eq!(decode_index(&index).unwrap(), (9, vec![(entry, vec![0, 4])]));
+    }
+}
