@@ -1,8 +1,19 @@
-//! One region's object store: a small trait in domain words, the stores that implement it, and layers around them.
 //!
 //! Only this crate knows S3, Azure and GCS. Objects are put once and never changed. What this crate refuses to know:
-//! what is in an object, and why it is put.
+//! what is in an object, and why it is put. On a crash every store holds whole objects only: a put that had not returned
+//! may or may not have happened, one that had is durable.
+//!
+//! Stores: [`Local`] (a directory) and [`Bucket`] (anything that the `object_store` crate speaks; today only memory).
 
+mod bucket;
+mod copy;
+mod local;
+pub mod name;
+mod open;
 mod store;
 
+pub use bucket::Bucket;
+pub use copy::copy_through;
+pub use local::Local;
+pub use open::{open, open_or_create};
 pub use store::{ObjectInfo, ObjectStore};

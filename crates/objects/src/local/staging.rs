@@ -1,0 +1,102 @@
+//! Where an object's bytes wait until they are whole: `#staging/` below the root of a local store.
+//!
+//! `#` cannot stand in an object's name, so nothing here can be got or listed. A staged file is removed when its put ends,
+//! well or badly. After a kill -9 it stays; the first put of a later process removes what is older than
+//! [`STAGING_KEPT_SECONDS`], by the file system's own clock. A writer that was stopped for longer than that loses its staged
+//! file and its put fails as `Transient`: the next try writes the bytes again.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use farshore_types::{Error, Result};
+
+use crate::local::{DIRECTORY_MODE, failed};
+
+/// Leftovers younger than this may belong to a living writer; seconds.
+const STAGING_KEPT_SECONDS: i64 = 24 * 3600;
+
+/// Names tried for one staged file; each miss is a leftover of a process with the same id.
+const STAGING_TRIES_MAX: u32 = 10_000;
+
+/// Mode of every file that this store makes.
+const FILE_MODE: u32 = 0o600;
+
+/// The staging directory of one store.
+#[derive(Debug)]
+pub(super) struct Staging {
+    directory: PathBuf,
+    next: AtomicU64,
+    swept: AtomicBool,
+}
+
+/// A staged file, whole and synced; its staged name goes away with this value.
+pub(super) struct Staged {
+    path: PathBuf,
+}
+
+impl Staged {
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for Staged {
+    fn drop(&mut self) {
+        // A name that stays is a leftover like any other: the sweep takes it.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+impl Staging {
+    pub(super) fn below(root: &Path) -> Staging {
+        Staging { directory: root.join("#staging"), next: AtomicU64::new(0), swept: AtomicBool::new(false) }
+    }
+
+    /// Writes and syncs the bytes under a name of their own.
+    pub(super) fn write(&self, body: &[u8]) -> Result<Staged> {
+        let (mut file, staged) = self.create()?;
+        file.write_all(body).map_err(|error| failed(error, "write", staged.path.display()))?;
+        file.sync_all().map_err(|error| failed(error, "sync", staged.path.display()))?;
+        if !self.swept.swap(true, Ordering::Relaxed) {
+            self.sweep(&file);
+        }
+        Ok(staged)
+    }
+
+    fn create(&self) -> Result<(File, Staged)> {
+        for _ in 0..STAGING_TRIES_MAX {
+            let number = self.next.fetch_add(1, Ordering::Relaxed);
+            let path = self.directory.join(format!("{}-{number}", std::process::id()));
+            match OpenOptions::new().write(true).create_new(true).mode(FILE_MODE).open(&path) {
+                Ok(file) => return Ok((file, Staged { path })),
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) if error.kind() == io::ErrorKind::NotFound => self.create_directory()?,
+                Err(error) => return Err(failed(error, "make the file", path.display())),
+            }
+        }
+        Err(Error::transient(format!("no free name for a staged file in {}", self.directory.display())))
+    }
+
+    fn create_directory(&self) -> Result<()> {
+        match DirBuilder::new().mode(DIRECTORY_MODE).create(&self.directory) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                Err(failed(error, "make the directory", self.directory.display()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Removes what dead writers left, judged against the age of a file just written. Best effort: nothing rests on it.
+    fn sweep(&self, just_written: &File) {
+        let (Ok(now), Ok(entries)) = (just_written.metadata(), fs::read_dir(&self.directory)) else { return };
+        let is_old = |entry: &fs::DirEntry| {
+            entry.metadata().is_ok_and(|old| now.mtime().saturating_sub(old.mtime()) > STAGING_KEPT_SECONDS)
+        };
+        for entry in entries.flatten().filter(is_old) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
