@@ -1,12 +1,15 @@
+//! One region's object store: a small trait in domain words, the stores that implement it, and layers around them.
 //!
 //! Only this crate knows S3, Azure and GCS. Objects are put once and never changed. What this crate refuses to know:
 //! what is in an object, and why it is put. On a crash every store holds whole objects only: a put that had not returned
 //! may or may not have happened, one that had is durable.
 //!
 //! Stores: [`Local`] (a directory) and [`Bucket`] (anything that the `object_store` crate speaks; today only memory).
+//! Layers, each an [`ObjectStore`] around another: see [`layers`]. What all of them promise is written as code in
 
 mod bucket;
 mod copy;
+pub mod layers;
 mod local;
 pub mod name;
 mod open;
@@ -14,6 +17,7 @@ mod store;
 
 pub use bucket::Bucket;
 pub use copy::copy_through;
+pub use layers::{Dated, Faults, Limit, Meter, Retry, Scoped, Throttle, Verb};
 pub use local::Local;
 pub use open::{open, open_or_create};
 pub use store::{ObjectInfo, ObjectStore};

@@ -1,0 +1,23 @@
+//! Layers: each is a store around another store and adds one concern. Promises of the inner store hold through all of them.
+//!
+//! The order that makes sense, outermost first: `Scoped` (names), `Meter` (what the caller asked for), `Retry` (so that the
+//! meter counts a call once), `Throttle`, `Limit` (a pause holds no slot), then in tests `Faults` and `Dated`, then the store.
+//! A layer keeps nothing that a crash could lose.
+
+mod dated;
+mod faults;
+mod limit;
+mod meter;
+mod retry;
+mod scoped;
+mod throttle;
+mod verb;
+
+pub use dated::Dated;
+pub use faults::{Action, Faults, Hook};
+pub use limit::Limit;
+pub use meter::{Meter, Reading};
+pub use retry::{RETRY_PAUSE_FIRST, RETRY_PAUSE_MAX, RETRY_TRIES_MAX, Retry};
+pub use scoped::Scoped;
+pub use throttle::Throttle;
+pub use verb::Verb;

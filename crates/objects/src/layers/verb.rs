@@ -1,0 +1,65 @@
+//! The seven verbs of a store as values, for layers that count or choose by verb. Holds no state.
+
+/// One verb of [`crate::ObjectStore`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Verb {
+    /// `put_new`
+    PutNew,
+    /// `get`
+    Get,
+    /// `get_range`
+    GetRange,
+    /// `head`
+    Head,
+    /// `list`
+    List,
+    /// `delete`
+    Delete,
+    /// `copy_from`; its reads of the source are calls of the source
+    CopyFrom,
+}
+
+impl Verb {
+    /// All seven.
+    pub const ALL: [Verb; 7] =
+        [Verb::PutNew, Verb::Get, Verb::GetRange, Verb::Head, Verb::List, Verb::Delete, Verb::CopyFrom];
+
+    /// The word for tables and metrics.
+    pub fn word(self) -> &'static str {
+        match self {
+            Verb::PutNew => "put_new",
+            Verb::Get => "get",
+            Verb::GetRange => "get_range",
+            Verb::Head => "head",
+            Verb::List => "list",
+            Verb::Delete => "delete",
+            Verb::CopyFrom => "copy_from",
+        }
+    }
+}
+
+/// One `T` for each verb.
+#[derive(Debug, Default)]
+pub(crate) struct PerVerb<T> {
+    put_new: T,
+    get: T,
+    get_range: T,
+    head: T,
+    list: T,
+    delete: T,
+    copy_from: T,
+}
+
+impl<T> PerVerb<T> {
+    pub(crate) fn of(&self, verb: Verb) -> &T {
+        match verb {
+            Verb::PutNew => &self.put_new,
+            Verb::Get => &self.get,
+            Verb::GetRange => &self.get_range,
+            Verb::Head => &self.head,
+            Verb::List => &self.list,
+            Verb::Delete => &self.delete,
+            Verb::CopyFrom => &self.copy_from,
+        }
+    }
+}

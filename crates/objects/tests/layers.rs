@@ -1,0 +1,228 @@
+//! What each layer adds to the contract.
+#![allow(clippy::unwrap_used, reason = "the helpers of a test file are test code")]
+
+mod common;
+
+use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Barrier};
+use std::thread;
+use std::time::Duration;
+
+use common::ManualClock;
+use farshore_objects::layers::{Action, RETRY_PAUSE_FIRST, RETRY_TRIES_MAX};
+use farshore_objects::{Bucket, Dated, Faults, Limit, Meter, ObjectStore, Retry, Scoped, Throttle, Verb};
+use farshore_types::{Clock, Error, ErrorKind};
+
+fn memory() -> Arc<dyn ObjectStore> {
+    Arc::new(Bucket::memory())
+}
+
+fn faulty() -> Arc<Faults> {
+    Arc::new(Faults::new(memory()))
+}
+
+fn kind<T>(result: Result<T, Error>) -> Option<ErrorKind> {
+    result.err().map(|error| error.kind())
+}
+
+#[test]
+fn retry_repeats_passing_faults_with_growing_pauses_and_gives_up_in_the_end() {
+    let (clock, faults) = (Arc::new(ManualClock::default()), faulty());
+    let store = Retry::new(faults.clone(), clock.clone());
+    for nth in 1..=3 {
+        faults.fail_nth(Verb::PutNew, nth, Action::FailBefore(ErrorKind::Transient));
+    }
+    store.put_new("a", "x".into()).unwrap();
+    assert_eq!(clock.pauses(), [RETRY_PAUSE_FIRST, RETRY_PAUSE_FIRST * 2, RETRY_PAUSE_FIRST * 4]);
+
+    faults.fail_all(ErrorKind::Transient);
+    let before = faults.calls().len();
+    assert_eq!(kind(store.get("a")), Some(ErrorKind::Transient));
+    assert_eq!(faults.calls().len() - before, usize::try_from(RETRY_TRIES_MAX).unwrap());
+}
+
+#[test]
+fn retry_passes_on_every_other_kind_at_once() {
+    use ErrorKind::{Bug, Busy, Conflict, Corrupt, Denied, Invalid, Missing};
+    let (clock, faults) = (Arc::new(ManualClock::default()), faulty());
+    let store = Retry::new(faults.clone(), clock.clone());
+    for other in [Invalid, Denied, Missing, Conflict, Busy, Corrupt, Bug] {
+        faults.fail_nth(Verb::Head, 1, Action::FailBefore(other));
+        assert_eq!(kind(store.head("a")), Some(other));
+    }
+    assert_eq!(clock.pauses(), []);
+}
+
+#[test]
+fn retry_of_a_put_whose_answer_was_lost_is_ok_and_of_other_bytes_a_conflict() {
+    let faults = faulty();
+    let store = Retry::new(faults.clone(), Arc::new(ManualClock::default()));
+    faults.fail_nth(Verb::PutNew, 1, Action::FailAfter(ErrorKind::Transient));
+    store.put_new("a", "x".into()).unwrap();
+    faults.fail_nth(Verb::PutNew, 1, Action::FailBefore(ErrorKind::Transient));
+    assert_eq!(kind(store.put_new("a", "y".into())), Some(ErrorKind::Conflict));
+}
+
+#[test]
+fn retry_starts_a_listing_again_only_before_its_first_entry() {
+    let faults = faulty();
+    let store = Retry::new(faults.clone(), Arc::new(ManualClock::default()));
+    store.put_new("a", "x".into()).unwrap();
+    let count = || {
+        let mut given = 0;
+        let ended = store.list("", &mut |_| {
+            given += 1;
+            Ok(())
+        });
+        (given, kind(ended))
+    };
+    faults.fail_nth(Verb::List, 1, Action::FailBefore(ErrorKind::Transient));
+    assert_eq!(count(), (1, None));
+    faults.fail_nth(Verb::List, 1, Action::FailAfter(ErrorKind::Transient));
+    assert_eq!(count(), (1, Some(ErrorKind::Transient)));
+}
+
+#[test]
+fn limit_lets_exactly_so_many_calls_in() {
+    const SLOTS: usize = 3;
+    let faults = faulty();
+    let (inside, most, meeting) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)), Barrier::new(SLOTS));
+    let hook_most = most.clone();
+    faults.set_hook(Arc::new(move |_, _| {
+        let now = inside.fetch_add(1, Ordering::SeqCst) + 1;
+        hook_most.fetch_max(now, Ordering::SeqCst);
+        // Ends only if three calls are inside at once.
+        meeting.wait();
+        inside.fetch_sub(1, Ordering::SeqCst);
+        Action::Go
+    }));
+    let store = Limit::new(faults, NonZeroUsize::new(SLOTS).unwrap());
+    thread::scope(|scope| {
+        for writer in 0..SLOTS * 4 {
+            let store = &store;
+            scope.spawn(move || store.put_new(&format!("a/{writer}"), "x".into()).unwrap());
+        }
+    });
+    assert_eq!(most.load(Ordering::SeqCst), SLOTS);
+}
+
+#[test]
+fn a_failed_call_gives_its_slot_back() {
+    let faults = faulty();
+    let store = Limit::new(faults.clone(), NonZeroUsize::MIN);
+    faults.fail_all(ErrorKind::Denied);
+    for _ in 0..3 {
+        assert_eq!(kind(store.get("a")), Some(ErrorKind::Denied));
+    }
+}
+
+#[test]
+fn meter_counts_calls_failures_and_bytes_by_verb() {
+    let store = Meter::new(memory());
+    store.put_new("a", "12345".into()).unwrap();
+    store.put_new("a", "other".into()).unwrap_err();
+    store.get("a").unwrap();
+    store.get_range("a", 1..3).unwrap();
+    store.get("b").unwrap_err();
+    store.list("", &mut |_| Ok(())).unwrap();
+    store.copy_from(&store, "a", "c").unwrap();
+    let read = |verb| {
+        let reading = store.reading(verb);
+        (reading.calls, reading.failures, reading.bytes)
+    };
+    let expect = [(2, 1, 5), (3, 1, 10), (1, 0, 2), (0, 0, 0), (1, 0, 0), (0, 0, 0), (1, 0, 5)];
+    assert_eq!(Verb::ALL.map(read), expect);
+}
+
+#[test]
+fn throttle_passes_a_second_of_bytes_at_once_and_then_keeps_to_its_rate() {
+    let clock = Arc::new(ManualClock::default());
+    let store = Throttle::new(memory(), clock.clone(), Some(1000));
+    store.put_new("a", vec![1; 1000].into()).unwrap();
+    assert_eq!(clock.pauses(), [], "one second's worth is free");
+    for (name, bytes) in [("b", 500), ("c", 2000), ("d", 0)] {
+        store.put_new(name, vec![1; bytes].into()).unwrap();
+    }
+    store.get("b").unwrap();
+    store.get_range("a", 0..100).unwrap();
+    assert_eq!(clock.monotonic().as_millis(), 3100);
+    store.set_rate(None);
+    store.get("c").unwrap();
+    assert_eq!(clock.monotonic().as_millis(), 3100);
+}
+
+#[test]
+fn faults_fail_the_nth_call_before_or_after_it_is_performed() {
+    let faults = faulty();
+    faults.fail_nth(Verb::PutNew, 2, Action::FailBefore(ErrorKind::Busy));
+    faults.fail_nth(Verb::PutNew, 3, Action::FailAfter(ErrorKind::Transient));
+    let puts = ["a", "b", "c", "d"].map(|name| kind(faults.put_new(name, "x".into())));
+    assert_eq!(puts, [None, Some(ErrorKind::Busy), Some(ErrorKind::Transient), None]);
+    let there = ["a", "b", "c", "d"].map(|name| faults.head(name).is_ok());
+    assert_eq!(there, [true, false, true, true]);
+    assert_eq!(faults.calls().first(), Some(&(Verb::PutNew, "a".to_string())));
+}
+
+#[test]
+fn a_stopped_caller_can_do_nothing_more_until_healed() {
+    for (action, expect) in [(Action::StopBefore, None), (Action::StopAfter, Some("x"))] {
+        let inner = memory();
+        let faults = Faults::new(inner.clone());
+        faults.set_hook(Arc::new(move |verb, name| match (verb, name) {
+            (Verb::PutNew, "b") => action,
+            _ => Action::Go,
+        }));
+        faults.put_new("a", "x".into()).unwrap();
+        assert_eq!(kind(faults.put_new("b", "x".into())), Some(ErrorKind::Bug));
+        assert_eq!(kind(faults.delete("a")), Some(ErrorKind::Bug));
+        assert_eq!(inner.get("b").ok(), expect.map(Into::into), "{action:?}");
+        assert!(inner.get("a").is_ok());
+        faults.clear();
+        faults.heal();
+        faults.put_new("b", "x".into()).unwrap();
+    }
+}
+
+#[test]
+fn a_blocked_store_holds_its_callers_until_it_is_healed_or_fails() {
+    let faults = faulty();
+    faults.put_new("a", "x".into()).unwrap();
+    for (release, expect) in [(None, None), (Some(ErrorKind::Transient), Some(ErrorKind::Transient))] {
+        faults.block_all();
+        thread::scope(|scope| {
+            let callers = [(); 3].map(|()| scope.spawn(|| kind(faults.get("a"))));
+            faults.await_blocked(3);
+            match release {
+                None => faults.heal(),
+                Some(kind) => faults.fail_all(kind),
+            }
+            assert_eq!(callers.map(|caller| caller.join().unwrap()), [expect; 3]);
+        });
+    }
+}
+
+#[test]
+fn dated_objects_grow_old_by_the_injected_clock() {
+    let clock = Arc::new(ManualClock::default());
+    let store = Dated::new(memory(), clock.clone());
+    store.put_new("old", "x".into()).unwrap();
+    clock.pause(Duration::from_secs(86_400));
+    store.copy_from(&store, "old", "new").unwrap();
+    store.put_new("old", "x".into()).unwrap();
+    let age = store.head("new").unwrap().modified.seconds_since(store.head("old").unwrap().modified);
+    assert!((age - 86_400.0).abs() < 1e-6, "{age}");
+}
+
+#[test]
+fn a_scope_refuses_names_that_leave_it_and_prefixes_that_are_none() {
+    let inner = memory();
+    inner.put_new("b", "secret".into()).unwrap();
+    let store = Scoped::new(inner.clone(), "a/").unwrap();
+    for name in ["../b", "/b", ""] {
+        assert_eq!(kind(store.get(name)), Some(ErrorKind::Invalid), "{name:?}");
+    }
+    store.put_new("c", "x".into()).unwrap();
+    assert_eq!(inner.get("a/c").unwrap(), "x");
+    assert_eq!(kind(Scoped::new(inner, "a")), Some(ErrorKind::Invalid));
+}
