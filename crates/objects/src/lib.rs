@@ -6,8 +6,10 @@
 //!
 //! Stores: [`Local`] (a directory) and [`Bucket`] (anything that the `object_store` crate speaks; today only memory).
 //! Layers, each an [`ObjectStore`] around another: see [`layers`]. What all of them promise is written as code in
+//! [`contract`].
 
 mod bucket;
+pub mod contract;
 mod copy;
 pub mod layers;
 mod local;
