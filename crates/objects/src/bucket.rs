@@ -19,7 +19,9 @@ use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{GetOptions, GetRange, ObjectMeta, ObjectStore as Remote, ObjectStoreExt, PutMode, PutPayload};
 
-use crate::{ObjectInfo, ObjectStore, copy_through, name};
+use crate::copy::copy_through;
+use crate::name;
+use crate::store::{ObjectInfo, ObjectStore};
 
 /// A store of the `object_store` crate. Puts do not copy the body.
 #[derive(Debug)]

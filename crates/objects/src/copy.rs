@@ -6,7 +6,7 @@
 use farshore_types::Result;
 use farshore_types::error::ErrorContext;
 
-use crate::ObjectStore;
+use crate::store::ObjectStore;
 
 /// Reads `source_name` from `source` and puts it into `target` as `name`; returns its size. Errors as in
 /// [`ObjectStore::copy_from`]. Holds one object in memory, once.

@@ -10,7 +10,9 @@ use std::sync::Arc;
 
 use farshore_types::{Error, Result};
 
-use crate::{Bucket, Local, ObjectStore};
+use crate::bucket::Bucket;
+use crate::local::Local;
+use crate::store::ObjectStore;
 
 /// What to type instead.
 const HINT: &str = "write file:///path/to/directory or an absolute path";

@@ -2,8 +2,8 @@
 
 use farshore_types::{Error, ErrorKind, Result};
 
-use super::{body, expect_kind, names};
-use crate::ObjectStore;
+use crate::contract::probe::{body, expect_kind, names};
+use crate::store::ObjectStore;
 
 pub(super) fn a_listing_gives_exactly_what_is_below_its_prefix(store: &dyn ObjectStore) -> Result<()> {
     let all = ["a.b/c", "a/b", "a/bc", "a/bd/e", "a/bd/f/g/h/i", "ab/c", "b", "ba"];

@@ -5,15 +5,14 @@
 
 mod listing;
 mod objects;
+mod probe;
 mod threads;
 
-use std::fmt::Debug;
 use std::sync::Arc;
 
-use bytes::Bytes;
-use farshore_types::{ErrorKind, Result};
+use farshore_types::Result;
 
-use crate::{ObjectInfo, ObjectStore};
+use crate::store::ObjectStore;
 
 /// Runs all checks; `make` gives a new empty store each time. Panics at the first broken promise.
 pub fn run(make: &dyn Fn() -> Arc<dyn ObjectStore>) {
@@ -45,26 +44,3 @@ const CHECKS: [(&str, Check); 13] = [
     ("one of many concurrent puts wins", threads::one_of_many_concurrent_puts_wins),
     ("a listing during puts shows whole objects once", threads::a_listing_during_puts_shows_whole_objects_once),
 ];
-
-fn expect_kind<T: Debug>(result: Result<T>, kind: ErrorKind, what: &str) {
-    let got = result.map_err(|error| error.kind());
-    assert!(matches!(&got, Err(got) if *got == kind), "{what}: expected {kind:?}, got {got:?}");
-}
-
-fn body(text: &str) -> Bytes {
-    Bytes::copy_from_slice(text.as_bytes())
-}
-
-fn listed(store: &dyn ObjectStore, prefix: &str) -> Result<Vec<ObjectInfo>> {
-    let mut objects = Vec::new();
-    store.list(prefix, &mut |object| {
-        objects.push(object);
-        Ok(())
-    })?;
-    objects.sort_by(|left, right| left.name.cmp(&right.name));
-    Ok(objects)
-}
-
-fn names(store: &dyn ObjectStore, prefix: &str) -> Result<Vec<String>> {
-    Ok(listed(store, prefix)?.into_iter().map(|object| object.name).collect())
-}

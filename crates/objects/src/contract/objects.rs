@@ -5,8 +5,8 @@ use std::ops::Range;
 use bytes::Bytes;
 use farshore_types::{ErrorKind, Result};
 
-use super::{body, expect_kind, listed};
-use crate::ObjectStore;
+use crate::contract::probe::{body, expect_kind, listed, names};
+use crate::store::ObjectStore;
 
 /// Large enough not to fit into any buffer on the way; bytes.
 const LARGE_BYTES: usize = 3 * 1024 * 1024 + 17;
@@ -136,7 +136,7 @@ pub(super) fn a_deleted_object_is_gone_and_its_name_is_free(store: &dyn ObjectSt
     store.delete("a/b")?;
     store.delete("a/b")?;
     expect_kind(store.get("a/b"), ErrorKind::Missing, "a deleted object");
-    assert_eq!(super::names(store, "")?, ["a/c"]);
+    assert_eq!(names(store, "")?, ["a/c"]);
     store.put_new("a/b", body("two"))?;
     assert_eq!(store.get("a/b")?, body("two"));
     Ok(())
@@ -173,6 +173,6 @@ pub(super) fn a_copy_brings_the_bytes_from_another_store(
     expect_kind(store.copy_from(source, "from/nowhere", "to/x"), ErrorKind::Missing, "a copy of a missing object");
     expect_kind(store.copy_from(source, "from/here", "to//x"), ErrorKind::Invalid, "a copy to a bad name");
     assert_eq!(store.copy_from(store, "to/there", "to/again")?, 5, "a store is its own source");
-    assert_eq!(super::names(store, "")?, ["to/again", "to/empty", "to/taken", "to/there"]);
+    assert_eq!(names(store, "")?, ["to/again", "to/empty", "to/taken", "to/there"]);
     Ok(())
 }

@@ -6,8 +6,8 @@ use std::thread;
 
 use farshore_types::{Error, ErrorKind, Result};
 
-use super::{body, listed};
-use crate::ObjectStore;
+use crate::contract::probe::{body, listed};
+use crate::store::ObjectStore;
 
 /// Threads that put at once.
 const WRITERS: usize = 8;

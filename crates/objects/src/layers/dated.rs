@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use farshore_types::{Clock, Result, Timestamp};
 
-use crate::{ObjectInfo, ObjectStore};
+use crate::store::{ObjectInfo, ObjectStore};
 
 /// A store that dates its objects by a clock of the test's own.
 pub struct Dated {

@@ -14,7 +14,7 @@ use bytes::Bytes;
 use farshore_types::{Error, ErrorKind, Result};
 
 use crate::layers::verb::Verb;
-use crate::{ObjectInfo, ObjectStore};
+use crate::store::{ObjectInfo, ObjectStore};
 
 /// Calls remembered by [`Faults::calls`]; later ones are only counted.
 const CALLS_KEPT_MAX: usize = 100_000;

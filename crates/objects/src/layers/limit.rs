@@ -11,7 +11,8 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use bytes::Bytes;
 use farshore_types::Result;
 
-use crate::{ObjectInfo, ObjectStore, copy_through};
+use crate::copy::copy_through;
+use crate::store::{ObjectInfo, ObjectStore};
 
 /// A store with a bound on concurrent calls.
 #[derive(Debug)]

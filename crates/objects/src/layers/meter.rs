@@ -8,7 +8,7 @@ use bytes::Bytes;
 use farshore_types::Result;
 
 use crate::layers::verb::{PerVerb, Verb};
-use crate::{ObjectInfo, ObjectStore};
+use crate::store::{ObjectInfo, ObjectStore};
 
 /// What one verb has done so far.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -12,7 +12,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use farshore_types::{Clock, ErrorKind, Result};
 
-use crate::{ObjectInfo, ObjectStore};
+use crate::store::{ObjectInfo, ObjectStore};
 
 /// Calls made at most for one asked, the first included.
 pub const RETRY_TRIES_MAX: u32 = 6;

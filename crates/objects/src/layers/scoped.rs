@@ -8,7 +8,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use farshore_types::{Error, Result};
 
-use crate::{ObjectInfo, ObjectStore, name};
+use crate::name;
+use crate::store::{ObjectInfo, ObjectStore};
 
 /// The objects below one prefix.
 #[derive(Debug)]

@@ -12,7 +12,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use farshore_types::{Clock, Result};
 
-use crate::{ObjectInfo, ObjectStore, copy_through};
+use crate::copy::copy_through;
+use crate::store::{ObjectInfo, ObjectStore};
 
 /// Longest single wait, so that a rate set far too low can still be corrected.
 const THROTTLE_PAUSE_MAX: Duration = Duration::from_secs(60);

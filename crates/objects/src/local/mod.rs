@@ -21,28 +21,29 @@
 //! put 0.34 CPU s/GB (0.37), bounded by the disk in both; get 0.16 (0.21); ranges of 128 KiB 0.15 (0.21); listing 20,000
 //! objects 0.03 s (0.09 s). A put writes the caller's bytes as they are; a get is one allocation, not zeroed, and one read.
 
+mod files;
 mod staging;
 mod walk;
 
 use std::collections::HashSet;
-use std::fs::{self, DirBuilder, File, Metadata};
+use std::fs::{self, File, Metadata};
 use std::io;
 use std::ops::Range;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
-use farshore_types::{Error, ErrorKind, Result, Timestamp};
+use farshore_types::{Error, ErrorKind, Result};
 
+use crate::copy::copy_through;
+use crate::local::files::{failed, info, make_directory, says_absent, sync_directory};
 use crate::local::staging::Staging;
-use crate::{ObjectInfo, ObjectStore, copy_through, name};
+use crate::name;
+use crate::store::{ObjectInfo, ObjectStore};
 
 /// Directories remembered as durable; the set is emptied when it is full, which costs an fsync per directory.
 const DIRECTORIES_REMEMBERED_MAX: usize = 4096;
-
-/// Mode of every directory that this store makes.
-const DIRECTORY_MODE: u32 = 0o700;
 
 /// A directory on this machine (or mounted on it) as an object store.
 #[derive(Debug)]
@@ -285,66 +286,4 @@ fn read_range(file: &File, about: &Path, range: Range<u64>) -> Result<Bytes> {
 
 fn too_short(name: &str, range: &Range<u64>, size: u64) -> Error {
     Error::corrupt(format!("{name} has {size} bytes, bytes {}..{} were asked for", range.start, range.end))
-}
-
-fn info(name: String, metadata: &Metadata) -> ObjectInfo {
-    let micros = metadata.mtime().saturating_mul(1_000_000).saturating_add(metadata.mtime_nsec() / 1000);
-    ObjectInfo { name, size: metadata.len(), modified: Timestamp::from_micros(micros) }
-}
-
-/// Makes one directory; `Ok` where something of that name exists.
-fn make_directory(path: &Path) -> io::Result<()> {
-    match DirBuilder::new().mode(DIRECTORY_MODE).create(path) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        made => made,
-    }
-}
-
-fn sync_directory(path: &Path) -> io::Result<()> {
-    File::open(path)?.sync_all()
-}
-
-fn says_absent(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
-}
-
-/// Sorts an IO error into the kinds. Never `Missing`: absence is decided where the call knows what it asked for.
-fn failed(error: io::Error, doing: &str, about: impl std::fmt::Display) -> Error {
-    let kind = error.kind();
-    let error = Error::io(error, doing, about);
-    match kind {
-        io::ErrorKind::NotFound | io::ErrorKind::AlreadyExists => error.with_kind(ErrorKind::Transient),
-        io::ErrorKind::QuotaExceeded => error.hint("raise the quota or free space, then try again"),
-        io::ErrorKind::ReadOnlyFilesystem => {
-            error.with_kind(ErrorKind::Denied).hint("that file system is mounted read-only: mount it writable")
-        }
-        io::ErrorKind::InvalidFilename => error.with_kind(ErrorKind::Invalid),
-        io::ErrorKind::Unsupported => {
-            error.with_kind(ErrorKind::Invalid).hint("use a file system with hard links and fsync")
-        }
-        _ => error,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_io_error_is_never_absence_and_a_full_disk_is_transient_with_advice() {
-        use std::io::ErrorKind as Io;
-        let table = [
-            (Io::NotFound, ErrorKind::Transient, false),
-            (Io::PermissionDenied, ErrorKind::Denied, false),
-            (Io::ReadOnlyFilesystem, ErrorKind::Denied, true),
-            (Io::StorageFull, ErrorKind::Transient, true),
-            (Io::QuotaExceeded, ErrorKind::Transient, true),
-            (Io::InvalidFilename, ErrorKind::Invalid, false),
-            (Io::Other, ErrorKind::Transient, false),
-        ];
-        for (kind, expect, advice) in table {
-            let error = failed(kind.into(), "put", "a");
-            assert_eq!((error.kind(), error.advice().is_some()), (expect, advice), "{kind:?}");
-        }
-    }
 }

@@ -5,15 +5,15 @@
 //! [`STAGING_KEPT_SECONDS`], by the file system's own clock. A writer that was stopped for longer than that loses its staged
 //! file and its put fails as `Transient`: the next try writes the bytes again.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use farshore_types::{Error, Result};
 
-use crate::local::{DIRECTORY_MODE, failed};
+use crate::local::files::{failed, make_directory};
 
 /// Leftovers younger than this may belong to a living writer; seconds.
 const STAGING_KEPT_SECONDS: i64 = 24 * 3600;
@@ -73,20 +73,12 @@ impl Staging {
             match OpenOptions::new().write(true).create_new(true).mode(FILE_MODE).open(&path) {
                 Ok(file) => return Ok((file, Staged { path })),
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                Err(error) if error.kind() == io::ErrorKind::NotFound => self.create_directory()?,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => make_directory(&self.directory)
+                    .map_err(|error| failed(error, "make the directory", self.directory.display()))?,
                 Err(error) => return Err(failed(error, "make the file", path.display())),
             }
         }
         Err(Error::transient(format!("no free name for a staged file in {}", self.directory.display())))
-    }
-
-    fn create_directory(&self) -> Result<()> {
-        match DirBuilder::new().mode(DIRECTORY_MODE).create(&self.directory) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-                Err(failed(error, "make the directory", self.directory.display()))
-            }
-            _ => Ok(()),
-        }
     }
 
     /// Removes what dead writers left, judged against the age of a file just written. Best effort: nothing rests on it.

@@ -9,8 +9,9 @@ use std::path::Path;
 
 use farshore_types::Result;
 
-use crate::local::{failed, info, says_absent};
-use crate::{ObjectInfo, name};
+use crate::local::files::{failed, info, says_absent};
+use crate::name;
+use crate::store::ObjectInfo;
 
 /// Gives every object below `root` whose name starts with `prefix`, which is valid.
 pub(super) fn walk(root: &Path, prefix: &str, each: &mut dyn FnMut(ObjectInfo) -> Result<()>) -> Result<()> {
