@@ -15,7 +15,7 @@
 //!
 //! Why plain files and not `object_store::local::LocalFileSystem` (0.14.2, read and measured): it skips a file in a
 //! listing when `stat` fails for any reason; it does not sync a directory that another thread or a killed process has just
-//! made; it does not sync deletes; it makes files by umask. The layout is the same, so it can read what this writes.
+//! made; it does not sync deletes; it makes files by umask. A file per object is the same layout.
 //!
 //! Measured (2 cores, ext4 on a virtual disk, release, 64 objects of 16 MiB, median of 3, object_store in brackets):
 //! put 0.34 CPU s/GB (0.37), bounded by the disk in both; get 0.16 (0.21); ranges of 128 KiB 0.15 (0.21); listing 20,000
