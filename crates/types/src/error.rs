@@ -102,6 +102,7 @@ impl Error {
     }
 
     /// An IO error of the local machine, sorted into the kinds.
+    #[allow(clippy::needless_pass_by_value, reason = "it stands in map_err, which hands it over by value")]
     pub fn io(source: std::io::Error, doing: &str, about: impl fmt::Display) -> Self {
         use std::io::ErrorKind as Io;
         let kind = match source.kind() {
