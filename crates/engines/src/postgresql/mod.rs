@@ -1,0 +1,15 @@
+//! PostgreSQL 13 to 18.
+//!
+//! [`wire`] talks to a server, [`snapshot`] freezes it for a backup, [`files`] lists what to read, [`page`] and
+//! [`control`] know its bytes on disk, [`replication`] and [`history`] its log, [`provision`] and [`recovery`] write its
+//! settings, [`attach`] says which rights are needed on a cluster made by somebody else.
+
+pub mod control;
+pub mod files;
+pub mod history;
+pub mod page;
+pub mod replication;
+pub mod server;
+pub mod slot;
+pub mod snapshot;
+pub mod wire;

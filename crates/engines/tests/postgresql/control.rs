@@ -1,0 +1,66 @@
+//! `pg_control` against what `pg_controldata` prints.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use farshore_engines::postgresql::control::{State, read_stable};
+
+use crate::support::{Cluster, clock, command, installations, run};
+
+#[test]
+fn every_field_equals_what_pg_controldata_prints() {
+    for bin in installations() {
+        for options in [&["--data-checksums", "--wal-segsize=4"][..], &[][..]] {
+            let mut cluster = Cluster::make(&bin, options);
+            cluster.run(&["wal_log_hints=on", "wal_level=logical"]);
+            cluster.sql("CREATE TABLE t AS SELECT 1");
+            cluster.sql("CHECKPOINT");
+            cluster.stop();
+            let mut controldata = command(bin.join("pg_controldata"));
+            controldata.arg(&cluster.data);
+            let printed = run(controldata);
+            let field = |name: &str| {
+                let line = printed.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+                line.unwrap_or_else(|| panic!("{name} in {printed}")).trim().to_string()
+            };
+            let (control, bytes) = read_stable(&cluster.data, clock().as_ref()).unwrap();
+            let table = [
+                ("Database system identifier", control.system_identifier.to_string()),
+                ("pg_control version number", control.control_version.to_string()),
+                ("Catalog version number", control.catalog_version.to_string()),
+                ("Latest checkpoint location", control.checkpoint.to_string()),
+                ("Latest checkpoint's REDO location", control.redo.to_string()),
+                ("Latest checkpoint's TimeLineID", control.timeline.0.to_string()),
+                ("Minimum recovery ending location", control.recovery_end_min.to_string()),
+                ("wal_log_hints setting", if control.wal_log_hints { "on" } else { "off" }.to_string()),
+                ("Database block size", control.block_size.to_string()),
+                ("Blocks per segment of large relation", control.relation_segment_blocks.to_string()),
+                ("Bytes per WAL segment", control.wal_segment_size.to_string()),
+                ("Data page checksum version", control.data_checksum_version.to_string()),
+            ];
+            for (name, value) in table {
+                assert_eq!(value, field(name), "{name}");
+            }
+            assert_eq!((control.state, field("Database cluster state").as_str()), (State::ShutDown, "shut down"));
+            assert_eq!((control.wal_level, field("wal_level setting").as_str()), (2, "logical"));
+            assert!(control.wal_log_hints && bytes.len() == 8192);
+        }
+    }
+}
+
+#[test]
+fn a_control_file_is_read_whole_while_the_server_writes_it() {
+    let cluster = Cluster::start(&installations()[0]);
+    let done = Arc::new(AtomicBool::new(false));
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for _ in 0..100 {
+                cluster.sql("CHECKPOINT");
+            }
+            done.store(true, Ordering::Relaxed);
+        });
+        while !done.load(Ordering::Relaxed) {
+            assert_eq!(read_stable(&cluster.data, clock().as_ref()).unwrap().0.state, State::InProduction);
+        }
+    });
+}
