@@ -4,11 +4,17 @@
 //! are put once; the manifest goes last in and first out; copying, scrubbing and sweeping need no key. What this crate refuses
 //! to know: databases, processes, and where stores are.
 
+pub mod backup;
 pub mod format;
 pub mod keys;
 pub mod names;
+mod pack;
 mod primitives;
+pub mod read;
+pub mod repository;
+pub mod session;
 pub mod testing;
 
 pub use keys::{Identity, Recipient, RootKey};
 pub use primitives::Hash;
+pub use repository::{Repository, Vault};

@@ -1,8 +1,10 @@
-//! For tests only: randomness from a seed.
+//! For tests only: randomness from a seed, and a clock that is moved by hand.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use farshore_types::{Entropy, Result};
+use std::time::Duration;
+
+use farshore_types::{Clock, Entropy, Result, Timestamp};
 
 /// Repeatable bytes (SplitMix64). Never for real keys.
 #[derive(Debug)]
@@ -30,5 +32,30 @@ impl Entropy for SeededEntropy {
             chunk.copy_from_slice(&bytes[..chunk.len()]);
         }
         Ok(())
+    }
+}
+
+/// A clock that moves only when told to, or when somebody pauses on it.
+#[derive(Debug, Default)]
+pub struct ManualClock(AtomicU64);
+
+impl ManualClock {
+    /// Moves on.
+    pub fn advance(&self, length: Duration) {
+        self.0.fetch_add(length.as_nanos() as u64, Ordering::Relaxed);
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_micros(1_700_000_000_000_000 + self.monotonic().as_micros() as i64)
+    }
+
+    fn monotonic(&self) -> Duration {
+        Duration::from_nanos(self.0.load(Ordering::Relaxed))
+    }
+
+    fn pause(&self, length: Duration) {
+        self.advance(length);
     }
 }

@@ -1,0 +1,289 @@
+//! Taking a backup: files in, packs and one manifest out.
+//!
+//! Order: session, packs, (the engine closes its snapshot and the log is durable), manifest, session deleted. If we die anywhere
+//! before the manifest, there is no backup, only packs that the sweep removes. The manifest is put only after the last check of
+//! the session. Nothing is overwritten.
+
+mod capture;
+mod collect;
+mod parent;
+mod scan;
+mod throttle;
+mod worker;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+use farshore_types::error::ErrorContext;
+use farshore_types::snapshot::{ClosingFile, SourceFile, SourceKind};
+use farshore_types::{Clock, Entropy, Error, Position, Progress, Result, Timestamp};
+
+pub use capture::Bounds;
+pub use parent::{DEPTH_MAX, must_be_full};
+
+use self::capture::Capturing;
+use self::collect::{Collected, Collector};
+use self::throttle::Throttle;
+use self::worker::{Report, Task, Way, Worker};
+use crate::format::catalog::Entry;
+use crate::format::manifest::{self, BackupKind, Body, Custody, Needs, Sizes};
+use crate::names::{BackupId, ManifestName, PackId, PackName};
+use crate::pack::{Packer, Packing, Putting};
+use crate::read::OpenBackup;
+use crate::repository::Vault;
+use crate::session::Session;
+
+/// Segments that may wait for a worker.
+const QUEUE_SEGMENTS: usize = 128;
+/// Reports that may wait for the collector.
+const QUEUE_REPORTS: usize = 8192;
+/// Files that may be in flight before the listing waits.
+const IN_FLIGHT_MAX: usize = 8192;
+
+/// How to take a backup.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Threads that read, compress and seal.
+    pub workers: usize,
+    /// Zstandard level of content.
+    pub level: i32,
+    /// Bound on bytes read per second.
+    pub bytes_per_second: Option<u64>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings { workers: 2, level: 1, bytes_per_second: None }
+    }
+}
+
+/// What a backup is made of.
+pub struct Request<'a> {
+    /// The announced writer.
+    pub session: &'a Session,
+    /// Name of the engine.
+    pub engine: &'a str,
+    /// Whose packs may be shared; the session pins it.
+    pub parent: Option<&'a OpenBackup>,
+    /// Which page positions are believed.
+    pub bounds: Bounds,
+    /// The log position at which the backup started.
+    pub start: Position,
+    /// How.
+    pub settings: Settings,
+    /// Counts bytes read; may ask to stop.
+    pub progress: &'a Progress,
+}
+
+/// What the engine says when all files were read.
+pub struct Closing {
+    /// Small files, in the order in which they are restored.
+    pub files: Vec<ClosingFile>,
+    /// What the engine needs at restore.
+    pub engine: serde_json::Value,
+    /// Start of the backup, by the server's clock.
+    pub started: Timestamp,
+    /// End of the backup, by the server's clock.
+    pub finished: Timestamp,
+    /// The log position at which the backup stopped: no page may be newer.
+    pub stop: Position,
+    /// The log that the backup needs.
+    pub needs: Option<Needs>,
+    /// The journal objects that hold it, with sizes; all are durable.
+    pub journal: Vec<(String, u64)>,
+}
+
+/// A backup that was taken.
+#[derive(Debug, Clone)]
+pub struct Taken {
+    /// Its manifest.
+    pub name: ManifestName,
+    /// Its custody.
+    pub custody: Custody,
+    /// Damaged pages of the source.
+    pub bad_pages: Vec<(String, u32)>,
+}
+
+/// Takes a backup of `files`, which come in path order. `close` is called once all of them were read.
+pub fn take(
+    vault: &Vault,
+    request: &Request,
+    files: &mut dyn Iterator<Item = Result<SourceFile>>,
+    close: &mut dyn FnMut() -> Result<Closing>,
+    (clock, entropy): (Arc<dyn Clock>, &dyn Entropy),
+) -> Result<Taken> {
+    let session = request.session;
+    let place = (vault.repository.id(), session.generation(), session.id());
+    let packing = Packing::new(vault.root()?, place, entropy, request.settings.level, request.start.0);
+    let (collected, put) = capture_all(vault, request, files, &packing, clock)?;
+    let closing = close()?;
+    let id = vault.backup_id(session.generation(), session.id())?;
+    let custody = custody_of(vault, request, &id, &collected, &put, &closing)?;
+    let bad_pages = collected.totals.bad_pages.clone();
+    let body = Body {
+        catalogs: collected.catalogs,
+        closing: closing.files,
+        engine: closing.engine,
+        bad_pages: bad_pages.clone(),
+    };
+    let (name, bytes) = manifest::seal(&id, &custody, &body, vault.root()?, vault.repository.id(), entropy)?;
+    session.check()?;
+    // If we are stopped here for longer than the deadline, a sweep fences the session and readers ignore the manifest.
+    vault.repository.store().put_new(&name.to_string(), bytes.into()).doing("commit", "a backup")?;
+    if vault.repository.fenced()?.contains(&session.id()) {
+        return Err(Error::conflict("the backup was fenced while it was being committed").hint("take it again"));
+    }
+    Ok(Taken { name, custody, bad_pages })
+}
+
+type Queue = (Sender<(Arc<Task>, u32)>, Receiver<(Arc<Task>, u32)>);
+
+/// Runs lister, workers and putting threads; gives the catalog and the packs that were put.
+fn capture_all(
+    vault: &Vault,
+    request: &Request,
+    files: &mut dyn Iterator<Item = Result<SourceFile>>,
+    packing: &Packing,
+    clock: Arc<dyn Clock>,
+) -> Result<(Collected, Vec<(PackName, u64)>)> {
+    let Settings { workers, bytes_per_second, .. } = request.settings;
+    let throttle = Throttle::new(bytes_per_second, clock.clone());
+    let capturing = Capturing { bounds: request.bounds, clock, throttle, progress: request.progress };
+    let (outbox, putting) = Putting::new(vault.repository.store().clone());
+    let (tasks, inbox): Queue = bounded(QUEUE_SEGMENTS);
+    let (reports_in, reports) = bounded(QUEUE_REPORTS);
+    let (capturing, putting_ref) = (&capturing, &putting);
+    let collected = std::thread::scope(|scope| {
+        let putters: Vec<_> = (0..Putting::threads()).map(|_| scope.spawn(move || putting_ref.run(packing))).collect();
+        let mut threads = Vec::new();
+        for _ in 0..workers.max(1) {
+            let packer = Packer::new(packing, outbox.clone())?;
+            let parent = request.parent.map(|parent| (vault, parent));
+            let worker = Worker::new(capturing, packer, parent, reports_in.clone())?;
+            let inbox = inbox.clone();
+            threads.push(scope.spawn(move || worker.run(&inbox).inspect_err(|_| packing.give_up())));
+        }
+        drop((inbox, reports_in));
+        let collector = Collector::new(Packer::new(packing, outbox)?);
+        let listed = list(vault, request, files, collector, (tasks, &reports));
+        let listed = listed.inspect_err(|_| packing.give_up());
+        let mut outcome = Ok(());
+        for thread in threads.into_iter().chain(putters) {
+            let done = thread.join().map_err(|_| Error::bug("a thread of the backup panicked"));
+            outcome = worse(outcome, done.and_then(|done| done));
+        }
+        match (outcome, listed) {
+            (Ok(()), listed) => listed,
+            (Err(error), Ok(_)) => Err(error),
+            (Err(error), Err(listed)) => worse(Err(error), Err(listed)),
+        }
+    })?;
+    Ok((collected, putting.finish()?))
+}
+
+/// Of two outcomes, the error that tells more: one part's failure makes the others fail with `Transient`.
+fn worse<T>(first: Result<T>, second: Result<T>) -> Result<T> {
+    use farshore_types::ErrorKind::Transient;
+    match (first, second) {
+        (Err(first), Err(second)) if first.kind() == Transient && second.kind() != Transient => Err(second),
+        (Err(first), _) => Err(first),
+        (Ok(_), second) => second,
+    }
+}
+
+fn list<'a>(
+    vault: &'a Vault,
+    request: &Request<'a>,
+    files: &mut dyn Iterator<Item = Result<SourceFile>>,
+    mut collector: Collector,
+    (tasks, reports): (Sender<(Arc<Task>, u32)>, &Receiver<Report>),
+) -> Result<Collected> {
+    let mut lookup = parent::Lookup::new(vault, request.parent)?;
+    let stopped = |_| Error::transient("the workers of the backup have stopped");
+    for (order, source) in files.enumerate() {
+        let source = source?;
+        request.progress.expect_bytes(source.size);
+        let before = lookup.find(&source.path)?.filter(|before| usable(before, &source));
+        let task = Arc::new(Task { order: order as u64, way: Task::way(&source), source, before });
+        let segments = match task.source.kind {
+            SourceKind::Directory | SourceKind::Link(_) => 0,
+            _ => task.segments(),
+        };
+        collector.expect(&task, segments)?;
+        for segment in 0..segments {
+            // Reports are taken while we wait, so that no queue can fill up on both sides.
+            let mut next = (task.clone(), segment);
+            while let Err(full) = tasks.send_timeout(next, Duration::from_millis(20)) {
+                if full.is_disconnected() {
+                    return Err(Error::transient("the workers of the backup have stopped"));
+                }
+                next = full.into_inner();
+                reports.try_iter().try_for_each(|report| collector.take(report))?;
+            }
+        }
+        reports.try_iter().try_for_each(|report| collector.take(report))?;
+        while collector.in_flight() > IN_FLIGHT_MAX {
+            collector.take(reports.recv().map_err(stopped)?)?;
+        }
+    }
+    drop(tasks);
+    reports.iter().try_for_each(|report| collector.take(report))?;
+    if collector.in_flight() > 0 {
+        return Err(Error::transient("the workers of the backup have stopped"));
+    }
+    collector.finish()
+}
+
+/// Whether the parent's entry may be built on: for pages the file must be the same one, for others the digest decides.
+fn usable(before: &Entry, source: &SourceFile) -> bool {
+    use crate::format::catalog::DigestOf;
+    match Task::way(source) {
+        Way::Pages => before.identity == source.identity && before.pages.is_some(),
+        Way::Small | Way::Whole => before.digest_of == DigestOf::Content,
+    }
+}
+
+fn custody_of(
+    vault: &Vault,
+    request: &Request,
+    id: &BackupId,
+    collected: &Collected,
+    put: &[(PackName, u64)],
+    closing: &Closing,
+) -> Result<Custody> {
+    let mut known: std::collections::HashMap<PackId, (PackName, u64)> =
+        put.iter().map(|pack| (pack.0.id, *pack)).collect();
+    if let Some(parent) = request.parent {
+        known.extend(parent.custody.packs()?.into_iter().map(|pack| (pack.0.id, pack)));
+    }
+    let unknown = || Error::bug("the catalog refers to a pack that was neither put nor in the parent's custody");
+    let packs: Vec<_> =
+        collected.packs.iter().map(|id| known.get(id).copied().ok_or_else(unknown)).collect::<Result<_>>()?;
+    let service = vault.repository.service().as_str();
+    let mut custody = Custody::draft(service, request.engine, *id);
+    if let Some(parent) = request.parent {
+        custody.kind = BackupKind::Incremental;
+        custody.parent = Some(parent.name.id);
+        custody.full = parent.custody.full;
+        custody.depth = parent.custody.depth + 1;
+    }
+    custody.set_packs(&packs);
+    custody.sizes = Sizes {
+        raw: collected.totals.raw,
+        stored: packs.iter().map(|pack| pack.1).sum(),
+        new: put.iter().map(|pack| pack.1).sum(),
+        files: collected.totals.files,
+    };
+    (custody.started, custody.finished) = (closing.started, closing.finished);
+    (custody.journal, custody.needs) = (closing.journal.clone(), closing.needs.clone());
+    if !collected.totals.bad_pages.is_empty() {
+        custody.flags.push("bad_pages".to_string());
+    }
+    if collected.totals.newest.0 > closing.stop.0 && closing.stop.0 > 0 {
+        let (newest, path) = &collected.totals.newest;
+        tracing::warn!(path, position = %Position(*newest), "a page is newer than the end of the backup");
+        custody.flags.push("future_pages".to_string());
+    }
+    Ok(custody)
+}

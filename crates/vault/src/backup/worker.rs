@@ -1,0 +1,259 @@
+//! The workers of a backup: each takes segments from a queue, captures them into its own pack, and reports.
+//!
+//! Small files are gathered into shared frames; their report waits until the frame is sealed. A worker seals its frame whenever the
+//! queue runs dry, so that nobody waits for it.
+
+use std::fs::File;
+use std::io::ErrorKind as IoErrorKind;
+use std::sync::Arc;
+
+use crossbeam_channel::{Receiver, Sender};
+use farshore_types::error::ErrorContext;
+use farshore_types::snapshot::{SourceFile, SourceKind};
+use farshore_types::{Error, Result};
+
+use super::capture::{Before, Buffers, Captured, Capturing, Job, SMALL_BYTES};
+use super::scan::FRAME_BYTES;
+use crate::format::SEGMENT_BYTES;
+use crate::format::catalog::{Content, DigestOf, Entry, EntryKind, Pages, Segment};
+use crate::format::seal::FrameKind;
+use crate::names::PackId;
+use crate::pack::Packer;
+use crate::primitives::Hash;
+use crate::read::backup::{OpenBackup, segment_length, segment_map};
+use crate::read::frames::FrameReader;
+use crate::repository::Vault;
+
+/// A file to be captured.
+pub struct Task {
+    /// Its place in the listing.
+    pub order: u64,
+    /// What to read.
+    pub source: SourceFile,
+    /// The parent's entry of the same path, if its content may be used.
+    pub before: Option<Entry>,
+    /// How it is captured.
+    pub way: Way,
+}
+
+/// How a file is captured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// In one piece, sharing a frame with others.
+    Small,
+    /// Segment by segment, page by page.
+    Pages,
+    /// Segment by segment, in whole.
+    Whole,
+}
+
+impl Task {
+    /// Sorts a file into the three ways.
+    pub fn way(source: &SourceFile) -> Way {
+        match &source.kind {
+            _ if source.size <= SMALL_BYTES => Way::Small,
+            SourceKind::Pages(pages) if source.size % pages.kind.size as u64 == 0 => Way::Pages,
+            _ => Way::Whole,
+        }
+    }
+
+    /// Number of segments that workers will report.
+    pub fn segments(&self) -> u32 {
+        match self.way {
+            Way::Small => 1,
+            _ => self.source.size.div_ceil(SEGMENT_BYTES) as u32,
+        }
+    }
+
+    /// The catalog entry, still without segments.
+    pub fn entry(&self) -> Entry {
+        let (kind, pages) = match &self.source.kind {
+            SourceKind::Directory => (EntryKind::Directory, None),
+            SourceKind::Link(_) => (EntryKind::Link, None),
+            SourceKind::File => (EntryKind::File, None),
+            SourceKind::Pages(pages) => {
+                (EntryKind::File, Some(Pages::of(&pages.kind, pages.first_block, pages.checksums)))
+            }
+        };
+        let target = match &self.source.kind {
+            SourceKind::Link(target) => Some(target.clone()),
+            _ => None,
+        };
+        Entry {
+            path: self.source.path.clone(),
+            kind,
+            mode: self.source.mode & 0o7777,
+            mtime: self.source.mtime,
+            target,
+            size: 0,
+            identity: self.source.identity,
+            segments: Vec::new(),
+            digest_of: self.digest_of(),
+            pages: pages.filter(|_| self.source.size % self.page_size() == 0),
+            bad_blocks: Vec::new(),
+        }
+    }
+
+    fn page_size(&self) -> u64 {
+        match &self.source.kind {
+            SourceKind::Pages(pages) => pages.kind.size as u64,
+            _ => 1,
+        }
+    }
+
+    fn digest_of(&self) -> DigestOf {
+        match &self.source.kind {
+            SourceKind::Pages(pages) if pages.checksums && self.way == Way::Pages => DigestOf::Stamps,
+            _ => DigestOf::Content,
+        }
+    }
+}
+
+/// What a worker says about one segment; `None` if the file is gone.
+pub struct Report {
+    /// Of which file.
+    pub task: Arc<Task>,
+    /// Which segment.
+    pub segment: u32,
+    /// What was found.
+    pub captured: Option<Captured>,
+}
+
+/// A worker.
+pub struct Worker<'a> {
+    capturing: &'a Capturing<'a>,
+    packer: Packer<'a>,
+    parent: Option<(FrameReader<'a>, &'a OpenBackup)>,
+    reports: Sender<Report>,
+    buffers: Buffers,
+    bundle: Vec<u8>,
+    bundled: Vec<(Arc<Task>, u32, u32, Hash, Vec<u32>)>,
+}
+
+impl<'a> Worker<'a> {
+    /// A worker with its own pack and its own reader of the parent.
+    pub fn new(
+        capturing: &'a Capturing<'a>,
+        packer: Packer<'a>,
+        parent: Option<(&'a Vault, &'a OpenBackup)>,
+        reports: Sender<Report>,
+    ) -> Result<Worker<'a>> {
+        let reader =
+            |(vault, backup): (&'a Vault, &'a OpenBackup)| Ok((FrameReader::new(vault, &backup.packs, 0)?, backup));
+        let parent = parent.map(reader).transpose()?;
+        let (bundle, bundled) = (Vec::with_capacity(FRAME_BYTES), Vec::new());
+        Ok(Worker { capturing, packer, parent, reports, buffers: Buffers::default(), bundle, bundled })
+    }
+
+    /// Works until the queue is closed, then closes the pack.
+    pub fn run(mut self, inbox: &Receiver<(Arc<Task>, u32)>) -> Result<()> {
+        loop {
+            let next = match inbox.try_recv() {
+                Ok(next) => Some(next),
+                Err(_) => {
+                    self.flush()?;
+                    inbox.recv().ok()
+                }
+            };
+            let Some((task, segment)) = next else { break };
+            self.segment(&task, segment).doing("back up", &task.source.path)?;
+        }
+        self.packer.close()
+    }
+
+    fn report(&self, task: Arc<Task>, segment: u32, captured: Option<Captured>) -> Result<()> {
+        self.reports.send(Report { task, segment, captured }).map_err(|_| Error::transient("the backup has stopped"))
+    }
+
+    fn segment(&mut self, task: &Arc<Task>, number: u32) -> Result<()> {
+        let file = match File::open(&task.source.location) {
+            Ok(file) => file,
+            // Dropped while we work: replaying the log from the backup's start drops it again.
+            Err(error) if error.kind() == IoErrorKind::NotFound => return self.report(task.clone(), number, None),
+            Err(error) => return Err(Error::io(error, "open", task.source.location.display())),
+        };
+        if task.way == Way::Small {
+            return self.small(task, &file);
+        }
+        let offset = u64::from(number) * SEGMENT_BYTES;
+        let length = (task.source.size - offset).min(SEGMENT_BYTES);
+        let before = self.before(task, number as usize)?;
+        let last = number + 1 == task.segments();
+        let job = Job { source: &task.source, file: &file, offset, length, last, before: before.as_ref() };
+        let captured = match &task.source.kind {
+            SourceKind::Pages(pages) if task.way == Way::Pages => {
+                self.capturing.pages(&job, pages, &mut self.buffers, &mut self.packer)?
+            }
+            _ => self.capturing.whole(&job, &mut self.buffers, &mut self.packer)?,
+        };
+        if let Some(segment) = captured.segment {
+            self.complete(task, number, segment, &captured.bad_blocks)?;
+        }
+        self.report(task.clone(), number, Some(captured))
+    }
+
+    fn complete(&mut self, task: &Task, number: u32, segment: Segment, bad: &[u32]) -> Result<()> {
+        let mut entry = task.entry();
+        entry.size = task.source.size;
+        entry.segments = vec![segment];
+        entry.bad_blocks = bad.to_vec();
+        self.packer.completed((entry, vec![number]))
+    }
+
+    /// The same segment in the parent, with its map.
+    fn before(&mut self, task: &Task, number: usize) -> Result<Option<Before>> {
+        let (Some(entry), Some((reader, _))) = (&task.before, &mut self.parent) else { return Ok(None) };
+        let Some(segment) = entry.segments.get(number) else { return Ok(None) };
+        let map = segment_map(segment, segment_length(entry, number), reader)?;
+        Ok(Some(Before { segment: *segment, map }))
+    }
+
+    fn small(&mut self, task: &Arc<Task>, file: &File) -> Result<()> {
+        let mut bad = Vec::new();
+        let content = self.capturing.small(&task.source, file, &mut bad, &mut self.buffers)?;
+        if content.is_empty() {
+            return self.report(task.clone(), 0, Some(Captured::default()));
+        }
+        let digest = Hash::of(content);
+        let length = content.len() as u32;
+        let kept = task.before.as_ref().and_then(|entry| match entry.segments.as_slice() {
+            [segment @ Segment { content: Content::Data { frame, .. }, .. }] if segment.digest == digest => {
+                Some((*segment, frame.pack))
+            }
+            _ => None,
+        });
+        if let Some((segment, pack)) =
+            kept.filter(|_| task.before.as_ref().is_some_and(|entry| entry.size == u64::from(length)))
+        {
+            let (segment, length, packs) = (Some(segment), u64::from(length), vec![pack]);
+            return self.report(task.clone(), 0, Some(Captured { segment, length, packs, bad_blocks: bad, newest: 0 }));
+        }
+        if self.bundle.len() + content.len() > FRAME_BYTES {
+            let content = content.to_vec();
+            self.flush()?;
+            self.bundle.extend_from_slice(&content);
+        } else {
+            self.bundle.extend_from_slice(content);
+        }
+        let start = self.bundle.len() as u32 - length;
+        self.bundled.push((task.clone(), start, length, digest, bad));
+        Ok(())
+    }
+
+    /// Seals the shared frame and reports the files in it.
+    fn flush(&mut self) -> Result<()> {
+        if self.bundled.is_empty() {
+            return Ok(());
+        }
+        let frame = self.packer.add(FrameKind::Content, &self.bundle)?;
+        self.bundle.clear();
+        for (task, start, length, digest, bad_blocks) in std::mem::take(&mut self.bundled) {
+            let segment = Segment { content: Content::Data { frame, start, length }, digest };
+            self.complete(&task, 0, segment, &bad_blocks)?;
+            let packs: Vec<PackId> = vec![frame.pack];
+            let captured = Captured { segment: Some(segment), length: u64::from(length), bad_blocks, packs, newest: 0 };
+            self.report(task, 0, Some(captured))?;
+        }
+        Ok(())
+    }
+}

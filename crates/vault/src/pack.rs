@@ -1,0 +1,188 @@
+//! Packs: frames gathered into objects of about 16 MiB, put by a few threads behind a short queue.
+//!
+//! Every worker fills a pack of its own. Memory: one pack per worker, one per putting thread, one waiting.
+//! If we die before a manifest refers to them, packs are garbage that the sweep removes, or that a resumed backup adopts.
+
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+use farshore_objects::ObjectStore;
+use farshore_types::error::ErrorContext;
+use farshore_types::{Entropy, Error, Generation, RepositoryId, Result, SessionId};
+
+use crate::format::catalog::{self, Completed};
+use crate::format::map::FrameRef;
+use crate::format::seal::{FrameKind, ObjectKind, Place, Sealer, Squeeze};
+use crate::keys::RootKey;
+use crate::names::{PackId, PackName};
+use crate::primitives::Hash;
+
+/// A pack is closed when it holds this much.
+pub const PACK_BYTES: usize = 16 << 20;
+/// A pack is closed when it completed this many file segments, so that its index stays small.
+const COMPLETED_MAX: usize = 8192;
+/// Finished packs that may wait for a putting thread.
+const QUEUE_PACKS: usize = 1;
+/// Threads that put packs.
+const PUTTING_THREADS: usize = 2;
+
+/// What every pack of one session shares.
+pub struct Packing<'a> {
+    /// Seals them.
+    pub root: &'a RootKey,
+    /// Where they belong.
+    pub repository: RepositoryId,
+    /// The writer's generation.
+    pub generation: Generation,
+    /// The writer's session.
+    pub session: SessionId,
+    /// Draws salts.
+    pub entropy: &'a dyn Entropy,
+    /// Zstandard level.
+    pub level: i32,
+    /// The log position at which the backup started; stands in the index.
+    pub start: u64,
+    numbers: AtomicU32,
+    failed: AtomicBool,
+}
+
+impl<'a> Packing<'a> {
+    /// For one session; the packs' numbers start at 0.
+    pub fn new(
+        root: &'a RootKey,
+        (repository, generation, session): (RepositoryId, Generation, SessionId),
+        entropy: &'a dyn Entropy,
+        level: i32,
+        start: u64,
+    ) -> Self {
+        Packing {
+            root,
+            repository,
+            generation,
+            session,
+            entropy,
+            level,
+            start,
+            numbers: AtomicU32::new(0),
+            failed: AtomicBool::new(false),
+        }
+    }
+
+    /// Makes every packer of the session fail at its next pack.
+    pub fn give_up(&self) {
+        self.failed.store(true, Ordering::Relaxed);
+    }
+}
+
+struct Open {
+    id: PackId,
+    sealer: Sealer,
+    completed: Vec<Completed>,
+}
+
+/// Fills packs, one after the other.
+pub struct Packer<'a> {
+    packing: &'a Packing<'a>,
+    outbox: Sender<(PackId, Vec<u8>)>,
+    squeeze: Squeeze,
+    open: Option<Open>,
+}
+
+impl<'a> Packer<'a> {
+    /// A packer that hands finished packs to the putting threads.
+    pub fn new(packing: &'a Packing<'a>, outbox: Sender<(PackId, Vec<u8>)>) -> Result<Packer<'a>> {
+        Ok(Packer { packing, outbox, squeeze: Squeeze::new(packing.level)?, open: None })
+    }
+
+    fn opened(&mut self) -> Result<&mut Open> {
+        if self.open.is_none() {
+            let Packing { root, repository, generation, session, entropy, .. } = *self.packing;
+            let number = self.packing.numbers.fetch_add(1, Ordering::Relaxed);
+            let place = Place { kind: ObjectKind::Pack, number, generation, session, repository };
+            let sealer = Sealer::new(root, &place, &[], entropy, PACK_BYTES + (1 << 20))?;
+            self.open = Some(Open { id: PackId { generation, session, number }, sealer, completed: Vec::new() });
+        }
+        self.open.as_mut().ok_or_else(|| Error::bug("no pack is open"))
+    }
+
+    /// Seals one frame and says where it lies.
+    pub fn add(&mut self, kind: FrameKind, raw: &[u8]) -> Result<FrameRef> {
+        if self.open.as_ref().is_some_and(|open| open.sealer.len() + raw.len() > PACK_BYTES) {
+            self.close()?;
+        }
+        self.opened()?;
+        let Some(open) = self.open.as_mut() else { return Err(Error::bug("no pack is open")) };
+        let offset = open.sealer.len() as u32;
+        let header = open.sealer.add(kind, raw, false, &mut self.squeeze)?;
+        let stored = open.sealer.len() as u32 - offset;
+        Ok(FrameRef { pack: open.id, offset, stored, raw: header.raw, number: header.number })
+    }
+
+    /// Notes in the pack's index that these segments of a file are complete.
+    pub fn completed(&mut self, completed: Completed) -> Result<()> {
+        let open = self.opened()?;
+        open.completed.push(completed);
+        if open.completed.len() >= COMPLETED_MAX {
+            self.close()?;
+        }
+        Ok(())
+    }
+
+    /// Closes the open pack, if any, and hands it over. Blocks while the queue is full.
+    pub fn close(&mut self) -> Result<()> {
+        let Some(mut open) = self.open.take() else { return Ok(()) };
+        if self.packing.failed.load(Ordering::Relaxed) {
+            return Err(Error::transient("another part of this backup has failed"));
+        }
+        let index = catalog::encode_index(self.packing.start, &open.completed)?;
+        open.sealer.add(FrameKind::Index, &index, true, &mut self.squeeze)?;
+        let gone = |_| Error::transient("the putting threads have stopped");
+        self.outbox.send((open.id, open.sealer.finish())).map_err(gone)
+    }
+}
+
+/// The putting threads' shared state.
+pub struct Putting {
+    store: Arc<dyn ObjectStore>,
+    inbox: Receiver<(PackId, Vec<u8>)>,
+    done: Mutex<Vec<(PackName, u64)>>,
+}
+
+impl Putting {
+    /// A queue of finished packs and what empties it.
+    pub fn new(store: Arc<dyn ObjectStore>) -> (Sender<(PackId, Vec<u8>)>, Putting) {
+        let (outbox, inbox) = bounded(QUEUE_PACKS);
+        (outbox, Putting { store, inbox, done: Mutex::new(Vec::new()) })
+    }
+
+    /// How many threads should call [`Putting::run`].
+    pub fn threads() -> usize {
+        PUTTING_THREADS
+    }
+
+    /// Puts packs until every sender is gone. After an error the senders are told to give up, and what they still send is dropped,
+    /// so that none of them waits for ever.
+    pub fn run(&self, packing: &Packing) -> Result<()> {
+        let mut outcome = Ok(());
+        for (id, bytes) in &self.inbox {
+            if outcome.is_ok() {
+                outcome = self.put(id, bytes).inspect_err(|_| packing.give_up());
+            }
+        }
+        outcome
+    }
+
+    fn put(&self, id: PackId, bytes: Vec<u8>) -> Result<()> {
+        let name = PackName { id, hash: Hash::of(&bytes) };
+        let size = bytes.len() as u64;
+        self.store.put_new(&name.to_string(), bytes.into()).doing("put", "a pack")?;
+        self.done.lock().map_err(|_| Error::bug("a putting thread panicked"))?.push((name, size));
+        Ok(())
+    }
+
+    /// The packs that were put, with their sizes.
+    pub fn finish(self) -> Result<Vec<(PackName, u64)>> {
+        self.done.into_inner().map_err(|_| Error::bug("a putting thread panicked"))
+    }
+}

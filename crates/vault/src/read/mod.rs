@@ -1,0 +1,10 @@
+//! Reading a backup: entries, content, restore into a folder. Parallel, in bounded memory, without any index download.
+
+pub mod backup;
+pub mod content;
+pub mod frames;
+pub mod restore;
+
+pub use backup::{Entries, OpenBackup};
+pub use content::{ContentReader, Piece};
+pub use restore::{Restored, restore};

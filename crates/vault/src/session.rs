@@ -1,0 +1,103 @@
+//! Sessions: a writer announces itself before it puts anything, and commits only while its announcement holds.
+//!
+//! The deadline is counted on the writer's monotonic clock. A writer that was stopped between its last check and its manifest is
+//! harmless: before a sweep deletes anything it fences every expired session, and readers ignore manifests of fenced sessions.
+//! If we die at any point the session object stays behind, expires, and is fenced and swept.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use farshore_types::{Clock, Entropy, Error, Generation, Result, SessionId};
+
+use crate::format::notes::{self, Purpose, SessionNote};
+use crate::names::{BackupId, NoteName, SESSIONS};
+use crate::repository::Repository;
+
+/// A writer may commit until this long after it began.
+pub const DEADLINE: Duration = Duration::from_secs(24 * 3600);
+
+/// A running writer.
+pub struct Session {
+    repository: Repository,
+    name: NoteName,
+    clock: Arc<dyn Clock>,
+    began: Duration,
+    deadline: Duration,
+    note: SessionNote,
+}
+
+/// What a session announces.
+pub struct Announcement {
+    /// What it is for.
+    pub purpose: Purpose,
+    /// The backup that it relies on.
+    pub pins: Option<BackupId>,
+    /// Names of objects that it relies on besides.
+    pub needs: Vec<String>,
+    /// How long it may take.
+    pub deadline: Duration,
+}
+
+impl Announcement {
+    /// With the usual deadline and no further needs.
+    pub fn new(purpose: Purpose, pins: Option<BackupId>) -> Announcement {
+        Announcement { purpose, pins, needs: Vec::new(), deadline: DEADLINE }
+    }
+}
+
+impl Session {
+    /// Puts the session. Its clock starts before the put, so that it never believes to have more time than the sweep gives it.
+    pub fn begin(
+        repository: &Repository,
+        generation: Generation,
+        announcement: Announcement,
+        clock: Arc<dyn Clock>,
+        entropy: &dyn Entropy,
+    ) -> Result<Session> {
+        let Announcement { purpose, pins, needs, deadline } = announcement;
+        let id = SessionId::random(entropy)?;
+        let note = SessionNote { purpose, pins, needs, deadline_s: deadline.as_secs() };
+        let (name, bytes) = notes::encode(SESSIONS, generation, id, &note)?;
+        let began = clock.monotonic();
+        repository.store().put_new(&name.to_string(), bytes.into())?;
+        Ok(Session { repository: repository.clone(), name, clock, began, deadline, note })
+    }
+
+    /// Its id, which stands in the names of everything it puts.
+    pub fn id(&self) -> SessionId {
+        self.name.session
+    }
+
+    /// Its generation.
+    pub fn generation(&self) -> Generation {
+        self.name.generation
+    }
+
+    /// What it pins.
+    pub fn pins(&self) -> Option<BackupId> {
+        self.note.pins
+    }
+
+    /// The last check before a commit: the deadline has not passed, no fence stands, and the pinned backup is still there.
+    pub fn check(&self) -> Result<()> {
+        if self.clock.monotonic().saturating_sub(self.began) >= self.deadline {
+            let what = format!("the session took longer than its deadline of {} s", self.deadline.as_secs());
+            return Err(Error::conflict(what).hint("start again; what was put already is used again"));
+        }
+        if self.repository.fenced()?.contains(&self.id()) {
+            return Err(Error::conflict("the session was fenced by a sweep").hint("start again"));
+        }
+        if let Some(pinned) = self.note.pins {
+            if !self.repository.backups()?.iter().any(|name| name.id == pinned) {
+                return Err(Error::conflict(format!("the backup {pinned} that this one builds on has expired"))
+                    .hint("start again"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes the announcement back, after the commit or after giving up.
+    pub fn end(self) -> Result<()> {
+        self.repository.store().delete(&self.name.to_string())
+    }
+}
