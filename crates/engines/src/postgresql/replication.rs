@@ -82,7 +82,8 @@ impl Replication {
 
     /// START_REPLICATION. The log arrives from exactly `from` on; begin at a segment's start to get whole segments.
     ///
-    /// Errors: `Missing`, the log from there is gone (a gap: take a new full backup); `Conflict`, the slot is in use,
+    /// Errors: `Missing`, the log from there is gone (a gap: take a new full backup; some versions say so only in
+    /// [`Stream::next`]); `Conflict`, the slot is in use,
     /// perhaps still by a session that broke off; `Invalid`, the position is not in the past of this server.
     pub fn start(mut self, slot: Option<&str>, from: Position, timeline: Timeline) -> Result<Stream> {
         let slot = slot.map(slot::quoted_name).transpose()?.map(|name| format!("SLOT {name} ")).unwrap_or_default();
@@ -115,7 +116,8 @@ pub enum Event<'a> {
         /// The bytes, valid until the next call.
         bytes: &'a [u8],
     },
-    /// A sign of life. When `server_end` is not above what was received, everything up to `server_clock` was received.
+    /// A sign of life, or the answer to [`Stream::confirm_and_ask`]. It says what was sent, not what was written: which
+    /// moment the log reaches is told by [`super::server::Watermark`].
     KeepAlive {
         /// End of what the server has sent.
         server_end: Position,
@@ -178,6 +180,16 @@ impl Stream {
     /// Tells the server what was received and what is durable. Also the sign of life that it waits for: send one at
     /// least every few seconds, whatever the store does.
     pub fn confirm(&mut self, written: Position, flushed: Position) -> Result<()> {
+        self.send_status(written, flushed, 0)
+    }
+
+    /// The same, and asks for an [`Event::KeepAlive`] in return. An idle server that gets confirmations sends none by
+    /// itself; this tells a broken connection from a quiet one.
+    pub fn confirm_and_ask(&mut self, written: Position, flushed: Position) -> Result<()> {
+        self.send_status(written, flushed, 1)
+    }
+
+    fn send_status(&mut self, written: Position, flushed: Position, reply: u8) -> Result<()> {
         if self.phase != Phase::Streaming {
             return Ok(());
         }
@@ -191,7 +203,7 @@ impl Stream {
         // Nothing is applied here: 0 is "unknown".
         status.put_u64(0);
         status.put_i64(now);
-        status.put_u8(0);
+        status.put_u8(reply);
         let (until, about) = (self.framed().after(SEND_DEADLINE), self.place());
         self.framed().send(&status, until).doing("confirm the log", about)
     }

@@ -138,6 +138,27 @@ impl Moment {
     }
 }
 
+/// A moment that the log proves: every commit that the server acknowledged before `time` lies before `position`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Watermark {
+    /// The server's clock, read first.
+    pub time: Timestamp,
+    /// End of the log that was on the server's disk (replayed, on a standby) right after that.
+    pub position: Position,
+}
+
+const CLOCK: &str = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint::text AS time";
+const FLUSHED: &str = "SELECT (CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() \
+     ELSE pg_current_wal_flush_lsn() END)::text AS position";
+
+impl Watermark {
+    /// Asks a server: two queries, because their order is what makes it true.
+    pub fn read(connection: &mut Connection) -> Result<Watermark> {
+        let time = Timestamp::from_micros(parsed(&connection.query(CLOCK)?, "time")?);
+        Ok(Watermark { time, position: parsed(&connection.query(FLUSHED)?, "position")? })
+    }
+}
+
 /// What is stored with a backup, and what a later one compares itself with.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Facts {
