@@ -6,6 +6,7 @@
 
 pub mod backup;
 pub mod format;
+pub mod journal;
 pub mod keys;
 pub mod names;
 mod pack;

@@ -6,7 +6,7 @@
 use std::fmt;
 
 use farshore_types::ids::{hex, unhex};
-use farshore_types::{Error, Generation, KeyId, Position, Result, SessionId, Timeline};
+use farshore_types::{Error, Generation, KeyId, Position, Result, SessionId, Timeline, Timestamp};
 
 use crate::primitives::Hash;
 
@@ -180,7 +180,7 @@ impl fmt::Display for ManifestName {
     }
 }
 
-/// `journal/<stream>/<timeline>/<from>-<to>-<generation>-<session>-<sha256>`.
+/// `journal/<stream>/<timeline>/<block>/<from>-<to>-<moment>-<generation>-<session>-<sha256>`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RangeName {
     /// Which log, for example `wal`.
@@ -191,6 +191,8 @@ pub struct RangeName {
     pub from: Position,
     /// Position after the last byte.
     pub to: Position,
+    /// The server's clock when everything before `to` was known to be in the store.
+    pub moment: Timestamp,
     /// The writer's generation.
     pub generation: Generation,
     /// The writer's session.
@@ -201,10 +203,18 @@ pub struct RangeName {
 
 impl fmt::Display for RangeName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (from, to) = (self.from.0, self.to.0);
-        write!(f, "{JOURNAL}{}/{}/", self.stream, self.timeline)?;
-        write!(f, "{from:016x}-{to:016x}-{}-{}-{}", self.generation, self.session, self.hash)
+        let (from, to, moment) = (self.from.0, self.to.0, self.moment.micros().max(0));
+        f.write_str(&block_folder(&self.stream, self.timeline, self.from))?;
+        write!(f, "{from:016x}-{to:016x}-{moment:016x}-{}-{}-{}", self.generation, self.session, self.hash)
     }
+}
+
+/// Log positions are grouped in folders of this many bytes; no range crosses a multiple of it.
+pub const BLOCK_BYTES: u64 = 16 << 20;
+
+/// The folder of the ranges that start in the block of `position`.
+pub fn block_folder(stream: &str, timeline: Timeline, position: Position) -> String {
+    format!("{JOURNAL}{stream}/{timeline}/{:010x}/", position.0 / BLOCK_BYTES)
 }
 
 /// `journal/<stream>/<timeline>/history-<generation>-<session>-<sha256>`.
@@ -243,29 +253,18 @@ impl JournalName {
     pub fn parse(name: &str) -> Result<JournalName> {
         let rest = name.strip_prefix(JOURNAL).ok_or_else(|| misnamed(name))?;
         let parts: Vec<&str> = rest.split('/').collect();
-        let [stream, timeline, last] = <[&str; 3]>::try_from(parts).map_err(|_| misnamed(name))?;
+        let (stream, timeline, block, last) = match parts.as_slice() {
+            [stream, timeline, last] => (*stream, *timeline, None, *last),
+            [stream, timeline, block, last] => (*stream, *timeline, Some(*block), *last),
+            _ => return Err(misnamed(name)),
+        };
         check_stream(stream).map_err(|_| misnamed(name))?;
         let (stream, timeline) = (stream.to_string(), Timeline(number32(timeline, name)?));
-        if let Some(rest) = last.strip_prefix("history-") {
-            let [generation, writer, sum] = fields(rest, "").map_err(|_| misnamed(name))?;
-            let generation = Generation(number64(generation, name)?);
-            let (session, hash) = (session(writer, name)?, hash(sum, name)?);
-            return Ok(JournalName::History(HistoryName { stream, timeline, generation, session, hash }));
+        match (block, last.strip_prefix("history-")) {
+            (None, Some(rest)) => parse_history(name, stream, timeline, rest),
+            (Some(_), None) => parse_range(name, stream, timeline, last),
+            _ => Err(misnamed(name)),
         }
-        let [from, to, generation, writer, sum] = fields(last, "").map_err(|_| misnamed(name))?;
-        let range = RangeName {
-            stream,
-            timeline,
-            from: Position(number64(from, name)?),
-            to: Position(number64(to, name)?),
-            generation: Generation(number64(generation, name)?),
-            session: session(writer, name)?,
-            hash: hash(sum, name)?,
-        };
-        if range.from > range.to {
-            return Err(misnamed(name));
-        }
-        Ok(JournalName::Range(range))
     }
 
     /// Of its stored bytes.
@@ -274,6 +273,33 @@ impl JournalName {
             JournalName::Range(range) => range.hash,
             JournalName::History(history) => history.hash,
         }
+    }
+}
+
+fn parse_history(name: &str, stream: String, timeline: Timeline, rest: &str) -> Result<JournalName> {
+    let [generation, writer, sum] = fields(rest, "").map_err(|_| misnamed(name))?;
+    let generation = Generation(number64(generation, name)?);
+    let (session, hash) = (session(writer, name)?, hash(sum, name)?);
+    Ok(JournalName::History(HistoryName { stream, timeline, generation, session, hash }))
+}
+
+fn parse_range(name: &str, stream: String, timeline: Timeline, rest: &str) -> Result<JournalName> {
+    let [from, to, moment, generation, writer, sum] = fields(rest, "").map_err(|_| misnamed(name))?;
+    let moment = i64::try_from(number64(moment, name)?).map_err(|_| misnamed(name))?;
+    let range = RangeName {
+        stream,
+        timeline,
+        from: Position(number64(from, name)?),
+        to: Position(number64(to, name)?),
+        moment: Timestamp::from_micros(moment),
+        generation: Generation(number64(generation, name)?),
+        session: session(writer, name)?,
+        hash: hash(sum, name)?,
+    };
+    let one_block = range.from == range.to || range.from.0 / BLOCK_BYTES == (range.to.0 - 1) / BLOCK_BYTES;
+    match range.from <= range.to && one_block && range.to_string() == name {
+        true => Ok(JournalName::Range(range)),
+        false => Err(misnamed(name)),
     }
 }
 
@@ -385,7 +411,9 @@ mod tests {
         let manifest = ManifestName { id, writer: SessionId([4; 16]), hash };
         assert_eq!(ManifestName::parse(&manifest.to_string()).unwrap(), manifest);
         let (from, to) = (Position(16), Position(32));
-        let range = RangeName { stream: "wal".into(), timeline: Timeline(1), from, to, generation, session, hash };
+        let moment = Timestamp::from_micros(77);
+        let range =
+            RangeName { stream: "wal".into(), timeline: Timeline(1), from, to, moment, generation, session, hash };
         assert_eq!(JournalName::parse(&range.to_string()).unwrap(), JournalName::Range(range));
         let history = HistoryName { stream: "wal".into(), timeline: Timeline(2), generation, session, hash };
         assert_eq!(JournalName::parse(&history.to_string()).unwrap(), JournalName::History(history));
@@ -407,7 +435,18 @@ mod tests {
         {
             assert!(PackName::parse(&wrong).is_err(), "{wrong}");
         }
-        let backwards = format!("journal/wal/00000001/{:016x}-{:016x}-{:016x}-{}-{hash}", 2, 1, 1, SessionId([0; 16]));
-        assert!(JournalName::parse(&backwards).is_err());
+        let range = |block: u64, from: u64, to: u64| {
+            let session = SessionId([0; 16]);
+            format!("journal/wal/00000001/{block:010x}/{from:016x}-{to:016x}-{:016x}-{:016x}-{session}-{hash}", 9, 1)
+        };
+        for (block, from, to, good) in [
+            (0, 1, 2, true),
+            (0, 2, 1, false),
+            (1, 1, 2, false),
+            (0, 1, BLOCK_BYTES, true),
+            (0, 1, BLOCK_BYTES + 1, false),
+        ] {
+            assert_eq!(JournalName::parse(&range(block, from, to)).is_ok(), good, "{block} {from} {to}");
+        }
     }
 }
