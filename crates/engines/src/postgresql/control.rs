@@ -61,6 +61,8 @@ pub struct Control {
     pub wal_level: u32,
     /// Whether hint bits are logged even without checksums.
     pub wal_log_hints: bool,
+    /// Limits that a replay of this log must be given too.
+    pub limits: Limits,
     /// Bytes per page.
     pub block_size: u32,
     /// Pages per file of a relation.
@@ -69,6 +71,23 @@ pub struct Control {
     pub wal_segment_size: u32,
     /// 0: pages carry no checksums.
     pub data_checksum_version: u32,
+}
+
+/// Settings that a server refuses to have smaller while it replays a log that was written with them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// `max_connections`.
+    pub connections: u32,
+    /// `max_worker_processes`.
+    pub worker_processes: u32,
+    /// `max_wal_senders`.
+    pub wal_senders: u32,
+    /// `max_prepared_transactions`.
+    pub prepared_transactions: u32,
+    /// `max_locks_per_transaction`.
+    pub locks_per_transaction: u32,
+    /// `track_commit_timestamp`.
+    pub track_commit_timestamp: bool,
 }
 
 impl Control {
@@ -99,6 +118,14 @@ impl Control {
             recovery_end_min: Position(fields.u64(136)?),
             wal_level: fields.u32(172)?,
             wal_log_hints: fields.bool(176)?,
+            limits: Limits {
+                connections: fields.u32(180)?,
+                worker_processes: fields.u32(184)?,
+                wal_senders: fields.u32(188)?,
+                prepared_transactions: fields.u32(192)?,
+                locks_per_transaction: fields.u32(196)?,
+                track_commit_timestamp: fields.bool(200)?,
+            },
             block_size: fields.u32(216)?,
             relation_segment_blocks: fields.u32(220)?,
             wal_segment_size: fields.u32(228)?,

@@ -12,7 +12,12 @@ fn every_field_equals_what_pg_controldata_prints() {
     for bin in installations() {
         for options in [&["--data-checksums", "--wal-segsize=4"][..], &[][..]] {
             let mut cluster = Cluster::make(&bin, options);
-            cluster.run(&["wal_log_hints=on", "wal_level=logical"]);
+            cluster.run(&[
+                "wal_log_hints=on",
+                "wal_level=logical",
+                "max_prepared_transactions=7",
+                "track_commit_timestamp=on",
+            ]);
             cluster.sql("CREATE TABLE t AS SELECT 1");
             cluster.sql("CHECKPOINT");
             cluster.stop();
@@ -33,6 +38,15 @@ fn every_field_equals_what_pg_controldata_prints() {
                 ("Latest checkpoint's TimeLineID", control.timeline.0.to_string()),
                 ("Minimum recovery ending location", control.recovery_end_min.to_string()),
                 ("wal_log_hints setting", if control.wal_log_hints { "on" } else { "off" }.to_string()),
+                ("max_connections setting", control.limits.connections.to_string()),
+                ("max_worker_processes setting", control.limits.worker_processes.to_string()),
+                ("max_wal_senders setting", control.limits.wal_senders.to_string()),
+                ("max_prepared_xacts setting", control.limits.prepared_transactions.to_string()),
+                ("max_locks_per_xact setting", control.limits.locks_per_transaction.to_string()),
+                (
+                    "track_commit_timestamp setting",
+                    if control.limits.track_commit_timestamp { "on" } else { "off" }.to_string(),
+                ),
                 ("Database block size", control.block_size.to_string()),
                 ("Blocks per segment of large relation", control.relation_segment_blocks.to_string()),
                 ("Bytes per WAL segment", control.wal_segment_size.to_string()),

@@ -1,0 +1,292 @@
+//! What a restored cluster needs to recover to a moment: settings, signal file, tablespace links (PostgreSQL
+//! documentation, "Recovery Target" and "Recovering Using a Continuous Archive Backup"). Pure: nothing is written here.
+//!
+//! All refusals of a restore that do not depend on stored data live here. The copied `postgresql.auto.conf` is never
+//! trusted: it is replaced by [`Plan::files`]. Tablespaces always get new places, otherwise a fork would write through
+//! the links of its source.
+
+use std::path::{Path, PathBuf};
+
+use farshore_types::snapshot::ClosingFile;
+use farshore_types::{Error, Position, Result, Target, TargetKind, Timeline, Timestamp};
+
+use super::conf;
+use super::control::Control;
+use super::files::Tablespace;
+
+/// Longest name of a restore point.
+const NAME_BYTES_MAX: usize = 63;
+/// What the server logs, in English, when the log ends before the target.
+const NOT_REACHED: &str = "recovery ended before configured recovery target was reached";
+/// Permission bits of the files made here.
+const FILE_MODE: u32 = 0o600;
+
+/// From where to where one backup with its journal can recover.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reach {
+    /// The backup's stop position: consistent from here on.
+    pub from: Position,
+    /// The server's clock at the stop.
+    pub from_time: Timestamp,
+    /// End of the contiguous journal.
+    pub to: Position,
+    /// The server's clock for which the journal is complete (`Watermark`).
+    pub to_time: Timestamp,
+}
+
+impl Reach {
+    /// Refuses a target outside; the error names both ends. Transactions and names have no known position: they pass.
+    pub fn check(&self, target: &Target) -> Result<()> {
+        let outside = match &target.kind {
+            TargetKind::Time(time) => *time < self.from_time || *time > self.to_time,
+            TargetKind::Position(position) => *position < self.from || *position > self.to,
+            TargetKind::Latest | TargetKind::Immediate | TargetKind::Transaction(_) | TargetKind::Name(_) => false,
+        };
+        if !outside {
+            return Ok(());
+        }
+        let ends = format!("from {} ({}) to {} ({})", self.from_time, self.from, self.to_time, self.to);
+        Err(Error::invalid(format!("{target} cannot be recovered: the window goes {ends}"))
+            .hint("choose a moment inside the window"))
+    }
+}
+
+/// A recovery that is to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// Where to stop.
+    pub target: Target,
+    /// Along which timeline; must have the backup's start in its past.
+    pub timeline: Timeline,
+    /// The command that fetches a file of the log, made by [`restore_command`].
+    pub restore_command: String,
+}
+
+/// The `restore_command` that runs a program with arguments, followed by the wanted name and the path to write to. The
+/// program must exit above 125 for every failure other than "no such file exists": the server takes an ordinary failure
+/// for the end of the log.
+pub fn restore_command(program: &Path, args: &[&str]) -> Result<String> {
+    let mut command = conf::shell_word(conf::path(program)?)?;
+    for arg in args {
+        command.push(' ');
+        command.push_str(&conf::shell_word(arg)?);
+    }
+    command.push_str(" \"%f\" \"%p\"");
+    Ok(command)
+}
+
+impl Plan {
+    /// `postgresql.auto.conf` and `recovery.signal`, to be written over what was restored, before `pg_control`.
+    pub fn files(&self, source: &Control) -> Result<Vec<ClosingFile>> {
+        let file = |path: &str, content: String| ClosingFile {
+            path: path.to_string(),
+            mode: FILE_MODE,
+            content: content.into_bytes(),
+        };
+        let settings = format!("{}{}{}", HEAD, source_limits(source)?, self.settings()?);
+        Ok(vec![file("postgresql.auto.conf", settings), file("recovery.signal", String::new())])
+    }
+
+    /// The same plan towards the end of the journal: for a target that lies in the window after the last commit, where
+    /// the server by itself would fail with "not reached" although everything up to the target is there.
+    pub fn to_the_end(&self) -> Plan {
+        Plan { target: Target::latest(), ..self.clone() }
+    }
+
+    /// The recovery settings as lines of a configuration file.
+    pub fn settings(&self) -> Result<String> {
+        let mut lines = conf::line("restore_command", &self.restore_command)?;
+        lines.push_str(&conf::line("recovery_target_timeline", &self.timeline.0.to_string())?);
+        lines.push_str(&conf::line("recovery_target_action", "promote")?);
+        let (name, text) = match &self.target.kind {
+            TargetKind::Latest => return Ok(lines),
+            TargetKind::Immediate => ("recovery_target", "immediate".to_string()),
+            TargetKind::Time(time) => ("recovery_target_time", time.to_string()),
+            TargetKind::Position(position) => ("recovery_target_lsn", position.to_string()),
+            TargetKind::Transaction(number) => ("recovery_target_xid", transaction(*number)?),
+            TargetKind::Name(name) => ("recovery_target_name", point_name(name)?),
+        };
+        lines.push_str(&conf::line(name, &text)?);
+        if !matches!(self.target.kind, TargetKind::Immediate | TargetKind::Name(_)) {
+            lines.push_str(&conf::line("recovery_target_inclusive", if self.target.inclusive { "on" } else { "off" })?);
+        }
+        Ok(lines)
+    }
+}
+
+const HEAD: &str = "# Made anew by Farshore when this cluster was restored.\n";
+
+/// The server refuses to replay a log with smaller limits than those that it was written with, or stops in the middle;
+/// without hot standby it asks only for what it needs.
+fn source_limits(source: &Control) -> Result<String> {
+    let limits = &source.limits;
+    let table = [
+        ("max_connections", limits.connections),
+        ("max_worker_processes", limits.worker_processes),
+        ("max_wal_senders", limits.wal_senders),
+        ("max_prepared_transactions", limits.prepared_transactions),
+        ("max_locks_per_transaction", limits.locks_per_transaction),
+    ];
+    let mut lines = conf::line("hot_standby", "off")?;
+    for (name, number) in table {
+        lines.push_str(&conf::line(name, &number.to_string())?);
+    }
+    if limits.track_commit_timestamp {
+        lines.push_str(&conf::line("track_commit_timestamp", "on")?);
+    }
+    Ok(lines)
+}
+
+fn transaction(number: u64) -> Result<String> {
+    // 0 to 2 are no transactions.
+    match number {
+        0..3 => Err(Error::invalid(format!("{number} is not the number of a transaction"))),
+        _ => Ok(number.to_string()),
+    }
+}
+
+fn point_name(name: &str) -> Result<String> {
+    if name.is_empty() || name.len() > NAME_BYTES_MAX {
+        return Err(Error::invalid(format!(
+            "{name:?} is not the name of a restore point (1 to {NAME_BYTES_MAX} bytes)"
+        )));
+    }
+    Ok(name.to_string())
+}
+
+/// Whether the server gave up because the log ended before the target, by what it logged.
+pub fn target_not_reached(log: &str) -> bool {
+    log.contains(NOT_REACHED)
+}
+
+/// Refuses to start a backup of one major version with the binaries of another.
+pub fn check_major(backup_version_number: u32, installed_major: u32) -> Result<()> {
+    let major = backup_version_number / 10_000;
+    if major == installed_major {
+        return Ok(());
+    }
+    let what = format!("the backup is of PostgreSQL {major}, the installed server is {installed_major}");
+    Err(Error::invalid(what).hint(format!("install PostgreSQL {major}, restore, then use pg_upgrade")))
+}
+
+/// A tablespace's new place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Placement {
+    /// Its number; the link `pg_tblspc/<oid>` leads to `target`.
+    pub oid: u32,
+    /// The new directory.
+    pub target: PathBuf,
+}
+
+/// New places for all linked tablespaces: `<root>/<oid>`. One that lies in `pg_tblspc` itself stays there.
+pub fn place_tablespaces(tablespaces: &[Tablespace], root: &Path) -> Result<Vec<Placement>> {
+    conf::path(root)?;
+    let linked = tablespaces.iter().filter(|tablespace| tablespace.target.is_some());
+    Ok(linked.map(|space| Placement { oid: space.oid, target: root.join(space.oid.to_string()) }).collect())
+}
+
+/// The `tablespace_map` for new places; to be restored instead of the backup's, because the server makes the links anew
+/// from it. `None` without tablespaces.
+pub fn tablespace_map(placements: &[Placement]) -> Result<Option<ClosingFile>> {
+    let mut content = String::new();
+    for Placement { oid, target } in placements {
+        content.push_str(&format!("{oid} {}\n", conf::path(target)?));
+    }
+    let file = ClosingFile { path: "tablespace_map".to_string(), mode: FILE_MODE, content: content.into_bytes() };
+    Ok((!placements.is_empty()).then_some(file))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan(kind: TargetKind, inclusive: bool) -> Plan {
+        let restore_command =
+            restore_command(Path::new("/usr/bin/farshore"), &["fetch", "--socket", "/run/it's"]).unwrap();
+        Plan { target: Target { kind, inclusive }, timeline: Timeline(10), restore_command }
+    }
+
+    #[test]
+    fn each_target_becomes_its_settings() {
+        let time = "2026-11-21T08:15:00.123456Z".parse().unwrap();
+        let table = [
+            (TargetKind::Latest, true, ""),
+            (TargetKind::Immediate, true, "recovery_target = 'immediate'\n"),
+            (
+                TargetKind::Time(time),
+                true,
+                "recovery_target_time = '2026-11-21T08:15:00.123456Z'\nrecovery_target_inclusive = 'on'\n",
+            ),
+            (
+                TargetKind::Position(Position(0x16_B374_D848)),
+                false,
+                "recovery_target_lsn = '16/B374D848'\nrecovery_target_inclusive = 'off'\n",
+            ),
+            (TargetKind::Transaction(742), false, "recovery_target_xid = '742'\nrecovery_target_inclusive = 'off'\n"),
+            (TargetKind::Name("it's\nme".to_string()), true, "recovery_target_name = 'it''s\\nme'\n"),
+        ];
+        let common = "restore_command = '''/usr/bin/farshore'' ''fetch'' ''--socket'' ''/run/it''\\\\''''s'' \"%f\" \"%p\"'\n\
+             recovery_target_timeline = '10'\nrecovery_target_action = 'promote'\n";
+        for (kind, inclusive, expected) in table {
+            assert_eq!(plan(kind, inclusive).settings().unwrap(), format!("{common}{expected}"));
+        }
+        for kind in [TargetKind::Transaction(2), TargetKind::Name(String::new()), TargetKind::Name("x".repeat(64))] {
+            assert!(plan(kind, true).settings().is_err());
+        }
+    }
+
+    #[test]
+    fn a_target_outside_the_window_is_refused_with_both_ends() {
+        let moment = |micros| Timestamp::from_micros(micros);
+        let reach = Reach { from: Position(10), from_time: moment(100), to: Position(20), to_time: moment(200) };
+        let table = [
+            (TargetKind::Latest, true),
+            (TargetKind::Immediate, true),
+            (TargetKind::Time(moment(99)), false),
+            (TargetKind::Time(moment(100)), true),
+            (TargetKind::Time(moment(200)), true),
+            (TargetKind::Time(moment(201)), false),
+            (TargetKind::Position(Position(9)), false),
+            (TargetKind::Position(Position(20)), true),
+            (TargetKind::Position(Position(21)), false),
+            (TargetKind::Transaction(5), true),
+        ];
+        for (kind, inside) in table {
+            let target = Target { kind, inclusive: true };
+            match reach.check(&target) {
+                Ok(()) => assert!(inside, "{target}"),
+                Err(error) => {
+                    let text = error.to_string();
+                    assert!(!inside && text.contains("(0/A) to ") && text.contains("(0/14)"), "{text}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn tablespaces_are_placed_under_the_forks_own_root() {
+        let spaces = [
+            Tablespace { oid: 16400, target: Some(PathBuf::from("/source/space")) },
+            Tablespace { oid: 16500, target: None },
+        ];
+        let placed = place_tablespaces(&spaces, Path::new("/fork/spaces")).unwrap();
+        assert_eq!(placed, [Placement { oid: 16400, target: PathBuf::from("/fork/spaces/16400") }]);
+        let map = tablespace_map(&placed).unwrap().unwrap();
+        assert_eq!(map.content, b"16400 /fork/spaces/16400\n");
+        assert_eq!(tablespace_map(&[]).unwrap(), None);
+        assert!(place_tablespaces(&spaces, Path::new("/a\nb")).is_err());
+    }
+
+    #[test]
+    fn another_major_version_is_refused() {
+        assert!(check_major(150_018, 15).is_ok());
+        let error = check_major(150_018, 17).unwrap_err().to_string();
+        assert!(error.contains("PostgreSQL 15") && error.contains("17"), "{error}");
+    }
+
+    #[test]
+    fn the_servers_own_words_are_recognised() {
+        assert!(target_not_reached("FATAL:  recovery ended before configured recovery target was reached\n"));
+        assert!(!target_not_reached("LOG:  redo done"));
+    }
+}
