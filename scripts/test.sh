@@ -11,4 +11,13 @@ if [ "${CI:-}" = true ]; then
   export CARGO_INCREMENTAL=0 CARGO_TERM_COLOR=never
 fi
 
-cargo test --workspace "${locked[@]}" "$@"
+cargo test --workspace "${locked[@]}"
+
+# The independent reader of docs/format.md, in Python.
+if [ -n "${FARSHORE_TEST_PYTHON:-}" ]; then
+  "$FARSHORE_TEST_PYTHON" tests/reader/test_reader.py
+elif [ "${CI:-}" = true ]; then
+  die "no Python with cryptography and zstandard (scripts/install.sh test)"
+else
+  say "SKIPPED: the independent reader (no Python with cryptography and zstandard)"
+fi
