@@ -4,7 +4,7 @@
 //! If we die before a manifest refers to them, packs are garbage that the sweep removes, or that a resumed backup adopts.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use farshore_objects::ObjectStore;
@@ -20,8 +20,8 @@ use crate::primitives::Hash;
 
 /// A pack is closed when it holds this much.
 pub const PACK_BYTES: usize = 16 << 20;
-/// A pack is closed when it completed this many file segments, so that its index stays small.
-const COMPLETED_MAX: usize = 8192;
+/// A pack is closed when its index reaches this many bytes of JSON. What one frame completes comes on top, at most as much again.
+pub const INDEX_BYTES: usize = 1 << 20;
 /// Finished packs that may wait for a putting thread.
 const QUEUE_PACKS: usize = 1;
 /// Threads that put packs.
@@ -45,6 +45,7 @@ pub struct Packing<'a> {
     pub start: u64,
     numbers: AtomicU32,
     failed: AtomicBool,
+    failure: Mutex<Option<Error>>,
 }
 
 impl<'a> Packing<'a> {
@@ -66,12 +67,27 @@ impl<'a> Packing<'a> {
             start,
             numbers: AtomicU32::new(0),
             failed: AtomicBool::new(false),
+            failure: Mutex::new(None),
         }
     }
 
-    /// Makes every packer of the session fail at its next pack.
-    pub fn give_up(&self) {
-        self.failed.store(true, Ordering::Relaxed);
+    /// Makes every part of the session stop at its next step. The first error is the one that is told: later ones follow from it.
+    pub fn give_up(&self, error: Error) {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+        self.failed.store(true, Ordering::Release);
+    }
+
+    /// Fails once any part of the session has given up; called between steps.
+    pub fn go_on(&self) -> Result<()> {
+        match self.failed.load(Ordering::Acquire) {
+            true => Err(Error::transient("another part of this backup has failed")),
+            false => Ok(()),
+        }
+    }
+
+    /// The error of the part that gave up first.
+    pub fn failure(&self) -> Option<Error> {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
@@ -79,6 +95,7 @@ struct Open {
     id: PackId,
     sealer: Sealer,
     completed: Vec<Completed>,
+    index_bytes: usize,
 }
 
 /// Fills packs, one after the other.
@@ -95,50 +112,63 @@ impl<'a> Packer<'a> {
         Ok(Packer { packing, outbox, squeeze: Squeeze::new(packing.level)?, open: None })
     }
 
-    fn opened(&mut self) -> Result<&mut Open> {
-        if self.open.is_none() {
-            let Packing { root, repository, generation, session, entropy, .. } = *self.packing;
-            let number = self.packing.numbers.fetch_add(1, Ordering::Relaxed);
-            let place = Place { kind: ObjectKind::Pack, number, generation, session, repository };
-            let sealer = Sealer::new(root, &place, &[], entropy, PACK_BYTES + (1 << 20))?;
-            self.open = Some(Open { id: PackId { generation, session, number }, sealer, completed: Vec::new() });
-        }
-        self.open.as_mut().ok_or_else(|| Error::bug("no pack is open"))
+    /// What every part of the session shares.
+    pub fn packing(&self) -> &'a Packing<'a> {
+        self.packing
+    }
+
+    fn new_pack(&self) -> Result<Open> {
+        let Packing { root, repository, generation, session, entropy, .. } = *self.packing;
+        let number = self.packing.numbers.fetch_add(1, Ordering::Relaxed);
+        let place = Place { kind: ObjectKind::Pack, number, generation, session, repository };
+        let sealer = Sealer::new(root, &place, &[], entropy, PACK_BYTES + 2 * INDEX_BYTES)?;
+        let id = PackId { generation, session, number };
+        Ok(Open { id, sealer, completed: Vec::new(), index_bytes: 0 })
     }
 
     /// Seals one frame and says where it lies.
     pub fn add(&mut self, kind: FrameKind, raw: &[u8]) -> Result<FrameRef> {
-        if self.open.as_ref().is_some_and(|open| open.sealer.len() + raw.len() > PACK_BYTES) {
+        let full = |open: &Open| open.sealer.len() + raw.len() > PACK_BYTES || open.index_bytes > INDEX_BYTES;
+        if self.open.as_ref().is_some_and(full) {
             self.close()?;
         }
-        self.opened()?;
-        let Some(open) = self.open.as_mut() else { return Err(Error::bug("no pack is open")) };
+        let mut open = match self.open.take() {
+            Some(open) => open,
+            None => self.new_pack()?,
+        };
         let offset = open.sealer.len() as u32;
         let header = open.sealer.add(kind, raw, false, &mut self.squeeze)?;
         let stored = open.sealer.len() as u32 - offset;
-        Ok(FrameRef { pack: open.id, offset, stored, raw: header.raw, number: header.number })
+        let frame = FrameRef { pack: open.id, offset, stored, raw: header.raw, number: header.number };
+        self.open = Some(open);
+        Ok(frame)
     }
 
-    /// Notes in the pack's index that these segments of a file are complete.
-    pub fn completed(&mut self, completed: Completed) -> Result<()> {
-        let open = self.opened()?;
-        open.completed.push(completed);
-        if open.completed.len() >= COMPLETED_MAX {
-            self.close()?;
+    /// Notes in the pack's index that these segments of a file are complete, by the frame that was added last.
+    pub fn completed(&mut self, completed: Completed) {
+        if let Some(open) = &mut self.open {
+            open.index_bytes += catalog::json_bytes(&completed.0);
+            open.completed.push(completed);
         }
-        Ok(())
     }
 
     /// Closes the open pack, if any, and hands it over. Blocks while the queue is full.
     pub fn close(&mut self) -> Result<()> {
         let Some(mut open) = self.open.take() else { return Ok(()) };
-        if self.packing.failed.load(Ordering::Relaxed) {
-            return Err(Error::transient("another part of this backup has failed"));
-        }
+        self.packing.go_on()?;
         let index = catalog::encode_index(self.packing.start, &open.completed)?;
         open.sealer.add(FrameKind::Index, &index, true, &mut self.squeeze)?;
         let gone = |_| Error::transient("the putting threads have stopped");
         self.outbox.send((open.id, open.sealer.finish())).map_err(gone)
+    }
+}
+
+impl Drop for Packer<'_> {
+    /// A part that panics must not leave the others waiting for it.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.packing.give_up(Error::bug("a thread of the backup panicked"));
+        }
     }
 }
 
@@ -163,14 +193,12 @@ impl Putting {
 
     /// Puts packs until every sender is gone. After an error the senders are told to give up, and what they still send is dropped,
     /// so that none of them waits for ever.
-    pub fn run(&self, packing: &Packing) -> Result<()> {
-        let mut outcome = Ok(());
+    pub fn run(&self, packing: &Packing) {
         for (id, bytes) in &self.inbox {
-            if outcome.is_ok() {
-                outcome = self.put(id, bytes).inspect_err(|_| packing.give_up());
+            if let Err(error) = packing.go_on().and_then(|()| self.put(id, bytes)) {
+                packing.give_up(error);
             }
         }
-        outcome
     }
 
     fn put(&self, id: PackId, bytes: Vec<u8>) -> Result<()> {

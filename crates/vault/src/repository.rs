@@ -13,6 +13,7 @@ use farshore_types::{Entropy, Error, ErrorKind, Generation, KeyId, RepositoryId,
 use serde::{Deserialize, Serialize};
 
 use crate::format::manifest::{self, Body, Custody};
+use crate::format::notes::{self, Tombstone};
 use crate::format::seal::VERSION;
 use crate::keys::{Identity, Recipient, RootKey};
 use crate::names::{
@@ -102,6 +103,24 @@ impl Repository {
         })?;
         found.sort_by(|left, right| left.name.cmp(&right.name));
         Ok(found)
+    }
+
+    /// Whether a sweep has announced that it deletes this backup.
+    pub(crate) fn condemned(&self, id: &BackupId) -> Result<bool> {
+        for info in self.listed(TOMBSTONES)? {
+            let name = NoteName::parse(TOMBSTONES, &info.name)?;
+            let bytes = match self.store.get(&info.name) {
+                Err(error) if error.kind() == ErrorKind::Missing => continue,
+                bytes => bytes.doing("read", "a tombstone")?,
+            };
+            let tombstone: Tombstone = notes::decode(&info.name, name.hash, &bytes)?;
+            for manifest in &tombstone.manifests {
+                if ManifestName::parse(manifest)?.id == *id {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
     }
 
     /// Sessions that may commit nothing any more.
@@ -201,7 +220,7 @@ impl Repository {
             match opened {
                 Ok(Some(root)) => drop(roots.insert(root.id(), root)),
                 Ok(None) => {
-                    failure = Some(damaged(&name.to_string(), "it is for another recipient than its name says"))
+                    failure = Some(damaged(&name.to_string(), "it is for another recipient than its name says"));
                 }
                 Err(error) => failure = Some(error),
             }

@@ -78,7 +78,8 @@ impl Session {
         self.note.pins
     }
 
-    /// The last check before a commit: the deadline has not passed, no fence stands, and the pinned backup is still there.
+    /// The last check before a commit: the deadline has not passed, no fence stands, and the pinned backup is still there and
+    /// named in no tombstone.
     pub fn check(&self) -> Result<()> {
         if self.clock.monotonic().saturating_sub(self.began) >= self.deadline {
             let what = format!("the session took longer than its deadline of {} s", self.deadline.as_secs());
@@ -88,6 +89,11 @@ impl Session {
             return Err(Error::conflict("the session was fenced by a sweep").hint("start again"));
         }
         if let Some(pinned) = self.note.pins {
+            // Tombstones are looked at before the listing: one that is gone by then has taken the backup with it.
+            if self.repository.condemned(&pinned)? {
+                return Err(Error::conflict(format!("the backup {pinned} that this one builds on is being deleted"))
+                    .hint("start again"));
+            }
             if !self.repository.backups()?.iter().any(|name| name.id == pinned) {
                 return Err(Error::conflict(format!("the backup {pinned} that this one builds on has expired"))
                     .hint("start again"));

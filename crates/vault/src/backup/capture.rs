@@ -24,6 +24,9 @@ use crate::primitives::{Hash, Hasher};
 
 /// How often a page with a wrong checksum is read again before it counts as bad: the server may be writing it.
 const TORN_READS_MAX: u32 = 10;
+/// Bad blocks of a segment after which a further one is read again only once: a file that is broken throughout must not hold the
+/// backup up for hours.
+const TORN_BLOCKS_MAX: usize = 64;
 /// Pause before such a page is read again.
 const TORN_PAUSE: Duration = Duration::from_millis(10);
 
@@ -147,13 +150,12 @@ impl Capturing<'_> {
                 let block = ((job.offset + at + page_at as u64) / size as u64) as u32;
                 let page = &mut buffers.extent[page_at..page_at + size];
                 let state = self.check(job, pages, block, page, &mut captured.bad_blocks)?;
-                digest.update(&page[..pages.kind.stamp_bytes]);
+                digest.update(if pages.checksums { &page[..pages.kind.stamp_bytes] } else { &*page });
                 let changed_at = (pages.kind.changed_at)(page);
                 captured.newest = captured.newest.max(changed_at);
-                scan.verdict(
-                    state == PageState::Empty,
-                    changed_at < self.bounds.since && changed_at >= self.bounds.floor,
-                );
+                // A damaged page is taken as it is: nothing that it says of itself can be believed.
+                let old = state == PageState::Good && changed_at < self.bounds.since && changed_at >= self.bounds.floor;
+                scan.verdict(state == PageState::Empty, old);
             }
             scan.extent(&buffers.extent[..whole], packer)?;
             captured.length += whole as u64;
@@ -163,7 +165,7 @@ impl Capturing<'_> {
             }
         }
         let map = scan.finish(packer)?;
-        self.seal_map(job, map, digest.finish(), captured, packer)
+        self.seal_map(job, &map, digest.finish(), captured, packer)
     }
 
     /// Checks a page, and reads it again while its checksum is wrong.
@@ -180,7 +182,8 @@ impl Capturing<'_> {
         }
         let number = pages.first_block.wrapping_add(block);
         let mut state = (pages.kind.check)(page, number);
-        for _ in 0..TORN_READS_MAX {
+        let reads = if bad.len() < TORN_BLOCKS_MAX { TORN_READS_MAX } else { 1 };
+        for _ in 0..reads {
             if state != PageState::Bad {
                 return Ok(state);
             }
@@ -225,7 +228,7 @@ impl Capturing<'_> {
             map.push(extent.len() as u32, source);
             Ok(())
         })?;
-        self.seal_map(job, map, digest.finish(), Captured { length, ..Captured::default() }, packer)
+        self.seal_map(job, &map, digest.finish(), Captured { length, ..Captured::default() }, packer)
     }
 
     fn extents(&self, job: &Job, buffers: &mut Buffers, each: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<u64> {
@@ -270,7 +273,7 @@ impl Capturing<'_> {
     fn seal_map(
         &self,
         job: &Job,
-        map: Map,
+        map: &Map,
         digest: Hash,
         mut captured: Captured,
         packer: &mut Packer,
@@ -282,7 +285,7 @@ impl Capturing<'_> {
             return Err(Error::bug(format!("the map of {} does not cover what was read", job.source.path)));
         }
         match job.before {
-            Some(before) if before.map == map && before.segment.digest == digest => {
+            Some(before) if before.map == *map && before.segment.digest == digest => {
                 captured.packs = before.packs();
                 captured.segment = Some(before.segment);
             }

@@ -14,12 +14,8 @@ use crate::format::seal::FrameKind;
 use crate::names::PackId;
 use crate::pack::Packer;
 
-/// Estimated JSON bytes of one catalog frame.
+/// JSON bytes of one catalog frame; the last entry comes on top.
 const CATALOG_BYTES: usize = 256 << 10;
-/// Estimated JSON bytes of an entry besides its path and segments.
-const ENTRY_BYTES: usize = 200;
-/// Estimated JSON bytes of a segment.
-const SEGMENT_JSON_BYTES: usize = 130;
 
 struct Pending {
     entry: Entry,
@@ -136,7 +132,7 @@ impl<'a> Collector<'a> {
                 self.totals.bad_pages.push((entry.path.clone(), *block));
             }
         }
-        self.estimate += ENTRY_BYTES + entry.path.len() + entry.segments.len() * SEGMENT_JSON_BYTES;
+        self.estimate += catalog::json_bytes(&entry);
         self.entries.push(entry);
         if self.estimate >= CATALOG_BYTES { self.flush() } else { Ok(()) }
     }

@@ -14,7 +14,7 @@ mod worker;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use farshore_types::error::ErrorContext;
 use farshore_types::snapshot::{ClosingFile, SourceFile, SourceKind};
 use farshore_types::{Clock, Entropy, Error, Position, Progress, Result, Timestamp};
@@ -31,6 +31,7 @@ use crate::format::manifest::{self, BackupKind, Body, Custody, Needs, Sizes};
 use crate::names::{BackupId, ManifestName, PackId, PackName};
 use crate::pack::{Packer, Packing, Putting};
 use crate::read::OpenBackup;
+use crate::read::restore::MARKER;
 use crate::repository::Vault;
 use crate::session::Session;
 
@@ -38,6 +39,8 @@ use crate::session::Session;
 const QUEUE_SEGMENTS: usize = 128;
 /// Reports that may wait for the collector.
 const QUEUE_REPORTS: usize = 8192;
+/// How long the listing waits in one go, so that it notices when a worker fails.
+const STEP: Duration = Duration::from_millis(20);
 /// Files that may be in flight before the listing waits.
 const IN_FLIGHT_MAX: usize = 8192;
 
@@ -137,7 +140,11 @@ pub fn take(
     Ok(Taken { name, custody, bad_pages })
 }
 
-type Queue = (Sender<(Arc<Task>, u32)>, Receiver<(Arc<Task>, u32)>);
+/// A segment of a file, to be captured.
+type Segment = (Arc<Task>, u32);
+
+/// The catalog of a backup, and the packs that were put with their sizes.
+type Captures = (Collected, Vec<(PackName, u64)>);
 
 /// Runs lister, workers and putting threads; gives the catalog and the packs that were put.
 fn capture_all(
@@ -146,50 +153,39 @@ fn capture_all(
     files: &mut dyn Iterator<Item = Result<SourceFile>>,
     packing: &Packing,
     clock: Arc<dyn Clock>,
-) -> Result<(Collected, Vec<(PackName, u64)>)> {
+) -> Result<Captures> {
     let Settings { workers, bytes_per_second, .. } = request.settings;
     let throttle = Throttle::new(bytes_per_second, clock.clone());
     let capturing = Capturing { bounds: request.bounds, clock, throttle, progress: request.progress };
     let (outbox, putting) = Putting::new(vault.repository.store().clone());
-    let (tasks, inbox): Queue = bounded(QUEUE_SEGMENTS);
+    let (tasks, inbox): (Sender<Segment>, Receiver<Segment>) = bounded(QUEUE_SEGMENTS);
     let (reports_in, reports) = bounded(QUEUE_REPORTS);
     let (capturing, putting_ref) = (&capturing, &putting);
     let collected = std::thread::scope(|scope| {
-        let putters: Vec<_> = (0..Putting::threads()).map(|_| scope.spawn(move || putting_ref.run(packing))).collect();
-        let mut threads = Vec::new();
+        let mut threads: Vec<_> =
+            (0..Putting::threads()).map(|_| scope.spawn(move || putting_ref.run(packing))).collect();
         for _ in 0..workers.max(1) {
             let packer = Packer::new(packing, outbox.clone())?;
             let parent = request.parent.map(|parent| (vault, parent));
             let worker = Worker::new(capturing, packer, parent, reports_in.clone())?;
             let inbox = inbox.clone();
-            threads.push(scope.spawn(move || worker.run(&inbox).inspect_err(|_| packing.give_up())));
+            threads.push(scope.spawn(move || worker.run(&inbox)));
         }
         drop((inbox, reports_in));
         let collector = Collector::new(Packer::new(packing, outbox)?);
-        let listed = list(vault, request, files, collector, (tasks, &reports));
-        let listed = listed.inspect_err(|_| packing.give_up());
-        let mut outcome = Ok(());
-        for thread in threads.into_iter().chain(putters) {
-            let done = thread.join().map_err(|_| Error::bug("a thread of the backup panicked"));
-            outcome = worse(outcome, done.and_then(|done| done));
+        let listed = list(vault, request, files, collector, (tasks, &reports, packing));
+        let listed = listed.map_err(|error| packing.give_up(error)).ok();
+        for thread in threads {
+            if thread.join().is_err() {
+                packing.give_up(Error::bug("a thread of the backup panicked"));
+            }
         }
-        match (outcome, listed) {
-            (Ok(()), listed) => listed,
-            (Err(error), Ok(_)) => Err(error),
-            (Err(error), Err(listed)) => worse(Err(error), Err(listed)),
+        match (packing.failure(), listed) {
+            (None, Some(collected)) => Ok(collected),
+            (failure, _) => Err(failure.unwrap_or_else(|| Error::bug("a backup failed without an error"))),
         }
     })?;
     Ok((collected, putting.finish()?))
-}
-
-/// Of two outcomes, the error that tells more: one part's failure makes the others fail with `Transient`.
-fn worse<T>(first: Result<T>, second: Result<T>) -> Result<T> {
-    use farshore_types::ErrorKind::Transient;
-    match (first, second) {
-        (Err(first), Err(second)) if first.kind() == Transient && second.kind() != Transient => Err(second),
-        (Err(first), _) => Err(first),
-        (Ok(_), second) => second,
-    }
 }
 
 fn list<'a>(
@@ -197,12 +193,13 @@ fn list<'a>(
     request: &Request<'a>,
     files: &mut dyn Iterator<Item = Result<SourceFile>>,
     mut collector: Collector,
-    (tasks, reports): (Sender<(Arc<Task>, u32)>, &Receiver<Report>),
+    (tasks, reports, packing): (Sender<Segment>, &Receiver<Report>, &Packing),
 ) -> Result<Collected> {
     let mut lookup = parent::Lookup::new(vault, request.parent)?;
-    let stopped = |_| Error::transient("the workers of the backup have stopped");
+    let stopped = || Error::transient("the workers of the backup have stopped");
     for (order, source) in files.enumerate() {
-        let source = source?;
+        let source = listed(source?)?;
+        packing.go_on()?;
         request.progress.expect_bytes(source.size);
         let before = lookup.find(&source.path)?.filter(|before| usable(before, &source));
         let task = Arc::new(Task { order: order as u64, way: Task::way(&source), source, before });
@@ -214,9 +211,9 @@ fn list<'a>(
         for segment in 0..segments {
             // Reports are taken while we wait, so that no queue can fill up on both sides.
             let mut next = (task.clone(), segment);
-            while let Err(full) = tasks.send_timeout(next, Duration::from_millis(20)) {
+            while let Err(full) = tasks.send_timeout(next, STEP) {
                 if full.is_disconnected() {
-                    return Err(Error::transient("the workers of the backup have stopped"));
+                    return Err(stopped());
                 }
                 next = full.into_inner();
                 reports.try_iter().try_for_each(|report| collector.take(report))?;
@@ -224,15 +221,29 @@ fn list<'a>(
         }
         reports.try_iter().try_for_each(|report| collector.take(report))?;
         while collector.in_flight() > IN_FLIGHT_MAX {
-            collector.take(reports.recv().map_err(stopped)?)?;
+            match reports.recv_timeout(STEP) {
+                Ok(report) => collector.take(report)?,
+                // What a failed worker held is never reported: the others may be idle by now.
+                Err(RecvTimeoutError::Timeout) => packing.go_on()?,
+                Err(RecvTimeoutError::Disconnected) => return Err(stopped()),
+            }
         }
     }
     drop(tasks);
     reports.iter().try_for_each(|report| collector.take(report))?;
     if collector.in_flight() > 0 {
-        return Err(Error::transient("the workers of the backup have stopped"));
+        return Err(stopped());
     }
     collector.finish()
+}
+
+/// Refuses a folder that is being restored: it is not a database yet, and its marker would be taken for ours at restore.
+fn listed(source: SourceFile) -> Result<SourceFile> {
+    match source.path == MARKER {
+        true => Err(Error::conflict(format!("{} marks an unfinished restore", source.location.display()))
+            .hint("finish the restore, then take the backup")),
+        false => Ok(source),
+    }
 }
 
 /// Whether the parent's entry may be built on: for pages the file must be the same one, for others the digest decides.

@@ -100,10 +100,10 @@ impl<'a> Scan<'a> {
         let sealed = packer.add(FrameKind::Content, self.delta)?;
         self.delta.clear();
         for Run { source, .. } in &mut self.map.runs[self.patched..] {
-            if let Source::Frame { frame, .. } = source {
-                if frame.number == PENDING {
-                    *frame = sealed;
-                }
+            if let Source::Frame { frame, .. } = source
+                && frame.number == PENDING
+            {
+                *frame = sealed;
             }
         }
         self.patched = self.map.runs.len();

@@ -15,10 +15,10 @@ use farshore_types::{Error, Result};
 use super::capture::{Before, Buffers, Captured, Capturing, Job, SMALL_BYTES};
 use super::scan::FRAME_BYTES;
 use crate::format::SEGMENT_BYTES;
-use crate::format::catalog::{Content, DigestOf, Entry, EntryKind, Pages, Segment};
+use crate::format::catalog::{self, BAD_BLOCKS_MAX, Content, DigestOf, Entry, EntryKind, Pages, Segment};
 use crate::format::seal::FrameKind;
 use crate::names::PackId;
-use crate::pack::Packer;
+use crate::pack::{INDEX_BYTES, Packer};
 use crate::primitives::Hash;
 use crate::read::backup::{OpenBackup, segment_length, segment_map};
 use crate::read::frames::FrameReader;
@@ -52,7 +52,7 @@ impl Task {
     pub fn way(source: &SourceFile) -> Way {
         match &source.kind {
             _ if source.size <= SMALL_BYTES => Way::Small,
-            SourceKind::Pages(pages) if source.size % pages.kind.size as u64 == 0 => Way::Pages,
+            SourceKind::Pages(pages) if source.size.is_multiple_of(pages.kind.size as u64) => Way::Pages,
             _ => Way::Whole,
         }
     }
@@ -89,7 +89,7 @@ impl Task {
             identity: self.source.identity,
             segments: Vec::new(),
             digest_of: self.digest_of(),
-            pages: pages.filter(|_| self.source.size % self.page_size() == 0),
+            pages: pages.filter(|_| self.source.size.is_multiple_of(self.page_size())),
             bad_blocks: Vec::new(),
         }
     }
@@ -119,6 +119,15 @@ pub struct Report {
     pub captured: Option<Captured>,
 }
 
+/// A file in the shared frame that is not sealed yet.
+struct Bundled {
+    task: Arc<Task>,
+    start: u32,
+    length: u32,
+    digest: Hash,
+    bad_blocks: Vec<u32>,
+}
+
 /// A worker.
 pub struct Worker<'a> {
     capturing: &'a Capturing<'a>,
@@ -127,7 +136,8 @@ pub struct Worker<'a> {
     reports: Sender<Report>,
     buffers: Buffers,
     bundle: Vec<u8>,
-    bundled: Vec<(Arc<Task>, u32, u32, Hash, Vec<u32>)>,
+    bundled: Vec<Bundled>,
+    noted: usize,
 }
 
 impl<'a> Worker<'a> {
@@ -142,11 +152,17 @@ impl<'a> Worker<'a> {
             |(vault, backup): (&'a Vault, &'a OpenBackup)| Ok((FrameReader::new(vault, &backup.packs, 0)?, backup));
         let parent = parent.map(reader).transpose()?;
         let (bundle, bundled) = (Vec::with_capacity(FRAME_BYTES), Vec::new());
-        Ok(Worker { capturing, packer, parent, reports, buffers: Buffers::default(), bundle, bundled })
+        Ok(Worker { capturing, packer, parent, reports, buffers: Buffers::default(), bundle, bundled, noted: 0 })
     }
 
-    /// Works until the queue is closed, then closes the pack.
-    pub fn run(mut self, inbox: &Receiver<(Arc<Task>, u32)>) -> Result<()> {
+    /// Works until the queue is closed, then closes the pack. An error is told before the queues of this worker close.
+    pub fn run(mut self, inbox: &Receiver<(Arc<Task>, u32)>) {
+        if let Err(error) = self.work(inbox) {
+            self.packer.packing().give_up(error);
+        }
+    }
+
+    fn work(&mut self, inbox: &Receiver<(Arc<Task>, u32)>) -> Result<()> {
         loop {
             let next = match inbox.try_recv() {
                 Ok(next) => Some(next),
@@ -156,6 +172,7 @@ impl<'a> Worker<'a> {
                 }
             };
             let Some((task, segment)) = next else { break };
+            self.packer.packing().go_on()?;
             self.segment(&task, segment).doing("back up", &task.source.path)?;
         }
         self.packer.close()
@@ -186,18 +203,19 @@ impl<'a> Worker<'a> {
             }
             _ => self.capturing.whole(&job, &mut self.buffers, &mut self.packer)?,
         };
-        if let Some(segment) = captured.segment {
-            self.complete(task, number, segment, &captured.bad_blocks)?;
+        // What the parent holds already is no work of this session.
+        if let Some(segment) = captured.segment.filter(|new| before.is_none_or(|before| before.segment != *new)) {
+            self.complete(task, number, segment, &captured.bad_blocks);
         }
         self.report(task.clone(), number, Some(captured))
     }
 
-    fn complete(&mut self, task: &Task, number: u32, segment: Segment, bad: &[u32]) -> Result<()> {
+    fn complete(&mut self, task: &Task, number: u32, segment: Segment, bad: &[u32]) {
         let mut entry = task.entry();
         entry.size = task.source.size;
         entry.segments = vec![segment];
-        entry.bad_blocks = bad.to_vec();
-        self.packer.completed((entry, vec![number]))
+        entry.bad_blocks = bad.iter().copied().take(BAD_BLOCKS_MAX).collect();
+        self.packer.completed((entry, vec![number]));
     }
 
     /// The same segment in the parent, with its map.
@@ -228,7 +246,8 @@ impl<'a> Worker<'a> {
             let (segment, length, packs) = (Some(segment), u64::from(length), vec![pack]);
             return self.report(task.clone(), 0, Some(Captured { segment, length, packs, bad_blocks: bad, newest: 0 }));
         }
-        if self.bundle.len() + content.len() > FRAME_BYTES {
+        self.noted += catalog::json_bytes_of(&task.source.path, 1, bad.len());
+        if self.bundle.len() + content.len() > FRAME_BYTES || self.noted > INDEX_BYTES {
             let content = content.to_vec();
             self.flush()?;
             self.bundle.extend_from_slice(&content);
@@ -236,7 +255,7 @@ impl<'a> Worker<'a> {
             self.bundle.extend_from_slice(content);
         }
         let start = self.bundle.len() as u32 - length;
-        self.bundled.push((task.clone(), start, length, digest, bad));
+        self.bundled.push(Bundled { task: task.clone(), start, length, digest, bad_blocks: bad });
         Ok(())
     }
 
@@ -247,9 +266,10 @@ impl<'a> Worker<'a> {
         }
         let frame = self.packer.add(FrameKind::Content, &self.bundle)?;
         self.bundle.clear();
-        for (task, start, length, digest, bad_blocks) in std::mem::take(&mut self.bundled) {
+        self.noted = 0;
+        for Bundled { task, start, length, digest, bad_blocks } in std::mem::take(&mut self.bundled) {
             let segment = Segment { content: Content::Data { frame, start, length }, digest };
-            self.complete(&task, 0, segment, &bad_blocks)?;
+            self.complete(&task, 0, segment, &bad_blocks);
             let packs: Vec<PackId> = vec![frame.pack];
             let captured = Captured { segment: Some(segment), length: u64::from(length), bad_blocks, packs, newest: 0 };
             self.report(task, 0, Some(captured))?;

@@ -8,6 +8,7 @@ use farshore_types::ids::{hex, unhex};
 use farshore_types::{Error, Generation, PageKind, Result, SessionId};
 use serde::{Deserialize, Serialize};
 
+use super::SEGMENT_BYTES;
 use super::map::FrameRef;
 use crate::names::PackId;
 use crate::primitives::Hash;
@@ -276,7 +277,39 @@ pub fn encode(entries: &[Entry]) -> Result<Vec<u8>> {
 pub fn decode(bytes: &[u8]) -> Result<Vec<Entry>> {
     let wire: WireCatalog = serde_json::from_slice(bytes).map_err(|_| Error::corrupt("a catalog does not parse"))?;
     let sessions = Sessions::from_wire(&wire.sessions)?;
-    wire.entries.into_iter().map(|entry| Ok(from_wire(entry, &sessions)?.0)).collect()
+    let whole = |wire: WireEntry| {
+        let (entry, _) = from_wire(wire, &sessions)?;
+        let segments = if entry.kind == EntryKind::File { entry.size.div_ceil(SEGMENT_BYTES) } else { 0 };
+        match entry.segments.len() as u64 == segments {
+            true => Ok(entry),
+            false => Err(Error::corrupt(format!("the segments of {:?} do not make up its size", entry.path))),
+        }
+    };
+    wire.entries.into_iter().map(whole).collect()
+}
+
+/// At least as many bytes as the entry takes in a catalog or an index.
+pub fn json_bytes(entry: &Entry) -> usize {
+    let target = entry.target.as_deref().map_or(0, escaped);
+    json_bytes_of(&entry.path, entry.segments.len(), entry.bad_blocks.len()) + target
+}
+
+/// As [`json_bytes`], of a file that has no entry yet.
+pub fn json_bytes_of(path: &str, segments: usize, bad_blocks: usize) -> usize {
+    const FIELDS: usize = 400;
+    const SEGMENT: usize = 200;
+    const NUMBER: usize = 11;
+    FIELDS + escaped(path) + segments * SEGMENT + bad_blocks * NUMBER
+}
+
+/// Bytes of a text in JSON (RFC 8259, "Strings").
+fn escaped(text: &str) -> usize {
+    let bytes = |byte: u8| match byte {
+        0..0x20 => 6,
+        b'"' | b'\\' => 2,
+        _ => 1,
+    };
+    text.bytes().map(bytes).sum()
 }
 
 /// What a pack completed: file entries with only those segments, and their numbers.
@@ -322,6 +355,38 @@ mod tests {
     }
 
     #[test]
+    fn no_entry_takes_more_bytes_than_are_reckoned_for_it() {
+        let pack = PackId { generation: Generation(1), session: SessionId([1; 16]), number: u32::MAX };
+        let frame = FrameRef { pack, offset: u32::MAX, stored: u32::MAX, raw: u32::MAX, number: u32::MAX };
+        let content = Content::Data { frame, start: u32::MAX, length: u32::MAX };
+        for text in ["a".repeat(9), "\n".repeat(4000), "\"\\\u{7f}\u{1}☃".repeat(500)] {
+            let entry = Entry {
+                path: text.clone(),
+                kind: EntryKind::Directory,
+                mode: u32::MAX,
+                mtime: i64::MIN,
+                target: Some(text),
+                size: u64::MAX,
+                identity: (u64::MAX, i64::MIN),
+                segments: vec![Segment { content, digest: Hash::of(b"x") }; 5],
+                digest_of: DigestOf::Content,
+                pages: Some(Pages {
+                    kind: "postgresql-65536".into(),
+                    size: u32::MAX,
+                    stamp: u32::MAX,
+                    first_block: u32::MAX,
+                    checksums: false,
+                }),
+                bad_blocks: vec![u32::MAX; 100],
+            };
+            let reckoned = json_bytes(&entry);
+            let entry = Entry { kind: EntryKind::File, ..entry };
+            let bytes = json(&to_wire(&entry, &[u32::MAX], &mut Sessions::default())).unwrap().len();
+            assert!(bytes <= reckoned, "{bytes} {reckoned}");
+        }
+    }
+
+    #[test]
     fn entries_read_back_as_they_were_written() {
         let pack = PackId { generation: Generation(1), session: SessionId([1; 16]), number: 2 };
         let frame = FrameRef { pack, offset: 132, stored: 80, raw: 100, number: 0 };
@@ -332,17 +397,19 @@ mod tests {
             mode: 0o600,
             mtime: -5,
             target: None,
-            size: 100,
+            size: SEGMENT_BYTES + 96,
             identity: (7, -8),
             segments: vec![
-                Segment { content: Content::Data { frame, start: 4, length: 96 }, digest },
                 Segment { content: Content::Map(frame), digest },
+                Segment { content: Content::Data { frame, start: 4, length: 96 }, digest },
             ],
             digest_of: DigestOf::Stamps,
             pages: Some(Pages { kind: "k".into(), size: 8192, stamp: 10, first_block: 131_072, checksums: true }),
             bad_blocks: vec![3],
         };
         assert_eq!(decode(&encode(std::slice::from_ref(&entry)).unwrap()).unwrap(), [entry.clone()]);
+        let shorter = Entry { size: SEGMENT_BYTES, ..entry.clone() };
+        assert!(decode(&encode(&[shorter]).unwrap()).is_err());
         let index = encode_index(9, &[(entry.clone(), vec![0, 4])]).unwrap();
         assert_eq!(decode_index(&index).unwrap(), (9, vec![(entry, vec![0, 4])]));
     }

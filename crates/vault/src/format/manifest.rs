@@ -196,7 +196,7 @@ fn signed(bytes: &[u8]) -> Vec<u8> {
     [SIGNED_PREFIX, &Hash::of(bytes).0].concat()
 }
 
-/// The custody of a manifest object, checked as far as that goes without a key: hash, shape, signature.
+/// The custody of a manifest object, checked as far as that goes without a key: hash, signature, shape, place.
 pub fn open_custody(name: &ManifestName, bytes: &[u8], signing_key: &[u8; 32]) -> Result<Custody> {
     let text = name.to_string();
     check_hash(&text, name.hash, bytes)?;
@@ -206,6 +206,8 @@ pub fn open_custody(name: &ManifestName, bytes: &[u8], signing_key: &[u8; 32]) -
         .verify(&signed(content), signature)
         .map_err(|_| damaged(&text, "its signature is not that of this repository"))?;
     let opening = Opening::parse(&text, content)?;
+    // The signature binds the repository; the rest of the header must be what the name says.
+    opening.check_place(&text, &place(&name.id, opening.repository()))?;
     serde_json::from_slice(opening.plain).map_err(|_| damaged(&text, "its custody does not parse"))
 }
 

@@ -287,6 +287,9 @@ impl Unsqueeze {
     }
 }
 
+/// Gets the header, the offset and the raw bytes of a frame.
+pub type EachFrame<'a> = dyn FnMut(FrameHeader, usize, &[u8]) -> Result<()> + 'a;
+
 /// Opens the frames of one sealed object. Does not hold the object's bytes.
 pub struct Opener {
     key: LessSafeKey,
@@ -318,10 +321,9 @@ impl<'a> Opening<'a> {
         }
         let version = u16::from_be_bytes([start[8], start[9]]);
         if version > VERSION {
-            return Err(Error::invalid(format!(
-                "object {name} has format version {version}, this program reads up to {VERSION}"
-            ))
-            .hint("use a newer farshore"));
+            // Its repository says that it has no newer version.
+            let what = format!("its format version is {version}, that of its repository is at most {VERSION}");
+            return Err(damaged(name, &what));
         }
         let length = u32::from_be_bytes([header[128], header[129], header[130], header[131]]) as usize;
         let frames_at = HEADER_BYTES + 4 + length;
@@ -337,11 +339,24 @@ impl<'a> Opening<'a> {
         KeyId(id)
     }
 
+    /// The repository that the header names.
+    pub fn repository(&self) -> RepositoryId {
+        let mut id = [0; 16];
+        id.copy_from_slice(&self.start[40..56]);
+        RepositoryId(id)
+    }
+
+    /// Checks that the header says what the object's name says; needs no key.
+    pub fn check_place(&self, name: &str, place: &Place) -> Result<()> {
+        match header_start(place, self.key_id()) == self.start {
+            true => Ok(()),
+            false => Err(damaged(name, "its header belongs to another place")),
+        }
+    }
+
     /// Checks the place and the key, and gives what opens the frames.
     pub fn open(&self, name: &str, place: &Place, root: &RootKey) -> Result<Opener> {
-        if header_start(place, self.key_id()) != self.start {
-            return Err(damaged(name, "its header belongs to another place"));
-        }
+        self.check_place(name, place)?;
         let (key, commitment) = object_key(root, self.salt, &self.start)?;
         if constant_time::verify_slices_are_equal(&commitment, self.commitment).is_err() {
             return Err(damaged(name, "it was not sealed with the key that it names, or its header was changed"));
@@ -383,13 +398,7 @@ impl Opener {
 
     /// Opens all frames of `bytes` from `at` to `end` in order, giving each header, offset and raw bytes; checks numbering and the
     /// last flag.
-    pub fn all(
-        &self,
-        bytes: &[u8],
-        at: usize,
-        un: &mut Unsqueeze,
-        each: &mut dyn FnMut(FrameHeader, usize, &[u8]) -> Result<()>,
-    ) -> Result<()> {
+    pub fn all(&self, bytes: &[u8], at: usize, un: &mut Unsqueeze, each: &mut EachFrame) -> Result<()> {
         let mut out = Vec::new();
         let mut at = at;
         for number in 0..FRAMES_MAX {

@@ -16,7 +16,7 @@ use crate::repository::Vault;
 
 /// Decoded frames kept per reader.
 const FRAMES_MAX: usize = 24;
-const ZEROS: [u8; 64 << 10] = [0; 64 << 10];
+static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
 
 /// Reads segments of one backup; one per thread.
 pub struct ContentReader<'a> {

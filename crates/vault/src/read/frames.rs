@@ -120,12 +120,10 @@ impl<'a> FrameReader<'a> {
         let covers = |window: &Window| {
             window.pack == name.id && window.at <= from && to <= window.at + window.bytes.len() as u64
         };
-        if let Some(place) = self.windows.iter().position(covers) {
-            if let Some(window) = self.windows.remove(place) {
-                let bytes = window.bytes.slice((from - window.at) as usize..(to - window.at) as usize);
-                self.windows.push_front(window);
-                return Ok(bytes);
-            }
+        if let Some(window) = self.windows.iter().position(covers).and_then(|place| self.windows.remove(place)) {
+            let bytes = window.bytes.slice((from - window.at) as usize..(to - window.at) as usize);
+            self.windows.push_front(window);
+            return Ok(bytes);
         }
         let end = to.max((from + self.ahead).min(size));
         let bytes = self.vault.repository.store().get_range(&name.to_string(), from..end).doing("read", "a pack")?;

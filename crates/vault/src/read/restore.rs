@@ -1,20 +1,22 @@
 //! Restoring a backup into a folder.
 //!
-//! Files are written in parallel, segment by segment, under a temporary name, and renamed when they are complete. The closing
+//! Files are written in parallel, segment by segment, under a temporary name that no file of the backup can have, and renamed when
+//! they are complete. Nothing is ever written below or through a link. The closing
 //! files are written last, in their order. A marker file stands in the folder until everything is durable: if we die, the folder
 //! cannot be taken for a restored one, and the same restore run again keeps the files whose digests match.
 //! Memory: per worker one content reader; nothing grows with the size of the backup.
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{ErrorKind as IoErrorKind, Write};
-use std::os::unix::fs::{FileExt, PermissionsExt, chown, symlink};
+use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt, chown, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use farshore_types::error::ErrorContext;
+use farshore_types::snapshot::path_order;
 use farshore_types::{Error, ErrorKind, Progress, Result, units};
 
 use super::backup::{OpenBackup, segment_length};
@@ -68,6 +70,9 @@ struct Target {
     left: AtomicU32,
 }
 
+/// A file to be written: the number of its entry, the entry, and where it goes.
+type Planned = (usize, Entry, PathBuf);
+
 struct Restore<'a> {
     vault: &'a Vault,
     backup: &'a OpenBackup,
@@ -75,6 +80,7 @@ struct Restore<'a> {
     settings: &'a Settings,
     progress: &'a Progress,
     trusted: bool,
+    failed: AtomicBool,
     files: AtomicU64,
     kept: AtomicU64,
     bytes: AtomicU64,
@@ -89,14 +95,14 @@ pub fn restore(
     settings: &Settings,
     progress: &Progress,
 ) -> Result<Restored> {
-    let trusted = prepare(backup, to)?;
-    check_room(backup, to)?;
+    let trusted = prepare(backup, to, settings)?;
     progress.expect_bytes(backup.custody.sizes.raw);
     let (files, kept, bytes) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
-    let run = Restore { vault, backup, to, settings, progress, trusted, files, kept, bytes };
+    let failed = AtomicBool::new(false);
+    let run = Restore { vault, backup, to, settings, progress, trusted, failed, files, kept, bytes };
     let links = run.write_files()?;
     run.write_links(&links)?;
-    run.write_closing()?;
+    run.write_closing(&links)?;
     if settings.sync {
         run.sync()?;
     }
@@ -107,7 +113,7 @@ pub fn restore(
 
 /// Makes the folder and its marker. Says whether files of an earlier run may be kept: not after a reboot, because they were not
 /// durable then.
-fn prepare(backup: &OpenBackup, to: &Path) -> Result<bool> {
+fn prepare(backup: &OpenBackup, to: &Path, settings: &Settings) -> Result<bool> {
     fs::create_dir_all(to).doing("make", to.display())?;
     let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
     let ours = format!("{}\n{}", backup.name.id, boot.trim());
@@ -115,6 +121,7 @@ fn prepare(backup: &OpenBackup, to: &Path) -> Result<bool> {
     match fs::read_to_string(&marker) {
         Ok(text) if text.lines().next() == ours.lines().next() => {
             let same_boot = text == ours;
+            check_room(backup, to, used(to)?)?;
             fs::write(&marker, ours).doing("write", marker.display())?;
             return Ok(same_boot);
         }
@@ -125,19 +132,43 @@ fn prepare(backup: &OpenBackup, to: &Path) -> Result<bool> {
         Err(error) if error.kind() == IoErrorKind::NotFound => {}
         Err(error) => return Err(Error::io(error, "read", marker.display())),
     }
-    let mut content = fs::read_dir(to).doing("list", to.display())?;
-    if content.next().is_some() {
-        return Err(Error::conflict(format!("{} is not empty", to.display())).hint("name an empty or a new folder"));
+    for folder in std::iter::once(to).chain(settings.relocate.iter().map(|(_, folder)| folder.as_path())) {
+        let content = match fs::read_dir(folder) {
+            Err(error) if error.kind() == IoErrorKind::NotFound => continue,
+            content => content.doing("list", folder.display())?.next(),
+        };
+        if content.is_some() {
+            let what = format!("{} is not empty", folder.display());
+            return Err(Error::conflict(what).hint("name an empty or a new folder"));
+        }
     }
+    check_room(backup, to, 0)?;
     fs::write(&marker, ours).doing("write", marker.display())?;
     Ok(false)
 }
 
-fn check_room(backup: &OpenBackup, to: &Path) -> Result<()> {
+/// Bytes on disk below a folder: what an unfinished restore has written already.
+fn used(folder: &Path) -> Result<u64> {
+    let (mut folders, mut bytes) = (vec![folder.to_path_buf()], 0u64);
+    while let Some(folder) = folders.pop() {
+        for item in fs::read_dir(&folder).doing("list", folder.display())? {
+            let item = item.doing("list", folder.display())?;
+            let metadata = item.metadata().doing("look at", item.path().display())?;
+            match metadata.is_dir() {
+                true => folders.push(item.path()),
+                false => bytes = bytes.saturating_add(metadata.blocks().saturating_mul(512)),
+            }
+        }
+    }
+    Ok(bytes)
+}
+
+/// `present` bytes of it are there already.
+fn check_room(backup: &OpenBackup, to: &Path, present: u64) -> Result<()> {
     let stat = rustix::fs::statvfs(to).map_err(|error| Error::io(error.into(), "measure", to.display()))?;
     let free = stat.f_bavail.saturating_mul(stat.f_frsize);
     let raw = backup.custody.sizes.raw;
-    let need = raw + raw / 100 * SPARE_PERCENT;
+    let need = raw.saturating_add(raw / 100 * SPARE_PERCENT).saturating_sub(present);
     if free >= need {
         return Ok(());
     }
@@ -186,13 +217,18 @@ impl Restore<'_> {
 
     fn list(&self, sender: &Sender<(Arc<Target>, usize)>) -> Result<Vec<Entry>> {
         let mut links = Vec::new();
-        for entry in self.backup.entries(self.vault)? {
+        let mut last: Option<(String, EntryKind)> = None;
+        for (number, entry) in self.backup.entries(self.vault)?.enumerate() {
             let entry = entry?;
+            if let Some((path, kind)) = &last {
+                check_order(path, *kind, &entry.path)?;
+            }
+            last = Some((entry.path.clone(), entry.kind));
             let path = self.place(&entry.path);
             match entry.kind {
                 EntryKind::Directory => self.make_directory(&path, entry.mode)?,
                 EntryKind::Link => links.push(entry),
-                EntryKind::File => self.list_file(entry, path, sender)?,
+                EntryKind::File => self.list_file((number, entry, path), sender)?,
             }
         }
         Ok(links)
@@ -204,14 +240,14 @@ impl Restore<'_> {
         self.own(path)
     }
 
-    fn list_file(&self, entry: Entry, path: PathBuf, sender: &Sender<(Arc<Target>, usize)>) -> Result<()> {
+    fn list_file(&self, (number, entry, path): Planned, sender: &Sender<(Arc<Target>, usize)>) -> Result<()> {
         if self.trusted && keeps(&entry, &path) {
             self.kept.fetch_add(1, Ordering::Relaxed);
             self.progress.add_bytes(entry.size);
             return Ok(());
         }
-        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let part = path.with_file_name(format!(".{name}.part"));
+        // The session was drawn when the backup was taken: no file of the source can have had this name.
+        let part = path.with_file_name(format!("{MARKER}-{}-{number:x}", self.backup.name.id.session));
         if let Some(parent) = path.parent() {
             fs::create_dir_all(parent).doing("make", parent.display())?;
         }
@@ -231,8 +267,16 @@ impl Restore<'_> {
     }
 
     fn work(&self, inbox: &Receiver<(Arc<Target>, usize)>) -> Result<()> {
+        self.write_segments(inbox).inspect_err(|_| self.failed.store(true, Ordering::Relaxed))
+    }
+
+    fn write_segments(&self, inbox: &Receiver<(Arc<Target>, usize)>) -> Result<()> {
         let mut reader = ContentReader::new(self.vault, &self.backup.packs)?;
         for (target, number) in inbox {
+            // Another worker's error is the one to be told.
+            if self.failed.load(Ordering::Relaxed) {
+                break;
+            }
             self.progress.go_on()?;
             self.segment(&target, number, &mut reader).doing("restore", &target.entry.path)?;
             if target.left.fetch_sub(1, Ordering::AcqRel) == 1 {
@@ -273,18 +317,21 @@ impl Restore<'_> {
     fn write_links(&self, links: &[Entry]) -> Result<()> {
         for entry in links {
             let path = self.place(&entry.path);
-            if let Err(error) = fs::remove_file(&path) {
-                if error.kind() != IoErrorKind::NotFound {
-                    return Err(Error::io(error, "replace", path.display()));
-                }
+            match fs::remove_file(&path) {
+                Err(error) if error.kind() == IoErrorKind::NotFound => {}
+                removed => removed.doing("replace", path.display())?,
             }
             symlink(entry.target.as_deref().unwrap_or_default(), &path).doing("link", path.display())?;
         }
         Ok(())
     }
 
-    fn write_closing(&self) -> Result<()> {
+    fn write_closing(&self, links: &[Entry]) -> Result<()> {
         for closing in &self.backup.body.closing {
+            let beyond = |link: &Entry| link.path == closing.path || below(&link.path, &closing.path);
+            if links.iter().any(beyond) {
+                return Err(Error::corrupt(format!("the backup has {:?} behind a link", closing.path)));
+            }
             let path = self.place(&closing.path);
             if let Some(parent) = path.parent() {
                 fs::create_dir_all(parent).doing("make", parent.display())?;
@@ -307,6 +354,19 @@ impl Restore<'_> {
             rustix::fs::syncfs(&handle).map_err(|error| Error::io(error.into(), "make durable", folder.display()))?;
         }
         Ok(())
+    }
+}
+
+/// Whether `path` lies below `folder`.
+fn below(folder: &str, path: &str) -> bool {
+    path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'))
+}
+
+/// Refuses a catalog in which a path comes twice, out of order, or below something that is no directory.
+fn check_order(last: &str, kind: EntryKind, next: &str) -> Result<()> {
+    match path_order(last, next) == std::cmp::Ordering::Less && (kind == EntryKind::Directory || !below(last, next)) {
+        true => Ok(()),
+        false => Err(Error::corrupt(format!("the catalog has {next:?} after {last:?}"))),
     }
 }
 

@@ -1,10 +1,15 @@
 //! A folder of files that can be changed, backed up and compared: what the vault's tests share.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+pub mod edits;
+pub mod log;
+pub mod tree;
+
 use std::collections::BTreeMap;
+use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use farshore_objects::ObjectStore;
 use farshore_types::snapshot::{ClosingFile, PageSource, SourceFile, SourceKind, path_order};
@@ -15,7 +20,7 @@ use farshore_vault::names::ManifestName;
 use farshore_vault::read::OpenBackup;
 use farshore_vault::session::{Announcement, Session};
 use farshore_vault::testing::{ManualClock, SeededEntropy};
-use farshore_vault::{Identity, Vault};
+use farshore_vault::{Hash, Identity, Repository, Vault};
 
 pub const PAGE: usize = 512;
 
@@ -60,6 +65,14 @@ pub struct Bench {
     pub clock: Arc<ManualClock>,
     pub entropy: SeededEntropy,
     pub believe: bool,
+    /// Whether page files are listed as having checksums.
+    pub checksums: bool,
+    /// Page positions below this are not believed.
+    pub floor: u64,
+    /// Threads of every backup.
+    pub workers: usize,
+    /// Birth times of paths that were made anew: file systems use inode numbers again.
+    pub births: Mutex<BTreeMap<String, i64>>,
 }
 
 impl Bench {
@@ -69,7 +82,9 @@ impl Bench {
         let service: ServiceId = "pg-1".parse().unwrap();
         let vault = Vault::create(store.clone(), &service, &identity.recipients(), &entropy).unwrap();
         let folder = tempfile::tempdir().unwrap();
-        Bench { folder, store, vault, identity, clock: Arc::default(), entropy, believe: true }
+        let (clock, births) = (Arc::default(), Mutex::default());
+        let (believe, checksums, floor, workers) = (true, true, 1, 2);
+        Bench { folder, store, vault, identity, clock, entropy, believe, checksums, floor, workers, births }
     }
 
     pub fn path(&self, path: &str) -> PathBuf {
@@ -86,37 +101,58 @@ impl Bench {
     pub fn list(&self) -> Vec<SourceFile> {
         let mut found = Vec::new();
         walk(self.folder.path(), "", self.believe, &mut found);
+        let births = self.births.lock().unwrap();
+        for file in &mut found {
+            file.identity.1 = births.get(&file.path).copied().unwrap_or(0);
+            if let SourceKind::Pages(pages) = &mut file.kind {
+                pages.checksums = self.checksums;
+            }
+        }
         found.sort_by(|left, right| path_order(&left.path, &right.path));
         found
     }
 
     pub fn session(&self, purpose: Purpose, parent: Option<&ManifestName>) -> Session {
-        let generation = self.vault.repository.next_generation().unwrap();
+        self.try_session(purpose, parent).unwrap()
+    }
+
+    pub fn try_session(&self, purpose: Purpose, parent: Option<&ManifestName>) -> Result<Session> {
+        let generation = self.vault.repository.next_generation()?;
         let announcement = Announcement::new(purpose, parent.map(|name| name.id));
-        Session::begin(&self.vault.repository, generation, announcement, self.clock.clone(), &self.entropy).unwrap()
+        Session::begin(&self.vault.repository, generation, announcement, self.clock.clone(), &self.entropy)
+    }
+
+    /// Opens the repository in a store as a program does that was just started.
+    pub fn fresh(&self, store: Arc<dyn ObjectStore>) -> Result<Vault> {
+        Repository::open(store)?.unlock(&self.identity)
     }
 
     /// Takes a backup that starts at log position `start`, on top of `parent`, which started at `since`.
     pub fn try_backup(&self, start: u64, parent: Option<(&ManifestName, u64)>) -> Result<Taken> {
-        let session = self.session(Purpose::Backup, parent.map(|parent| parent.0));
+        let mut files = self.list().into_iter().map(Ok);
+        self.try_backup_of(&mut files, start, parent, &mut || Ok(closing(start)))
+    }
+
+    /// As [`Bench::try_backup`], of other files than those that are listed now, and with another closing.
+    pub fn try_backup_of(
+        &self,
+        files: &mut dyn Iterator<Item = Result<SourceFile>>,
+        start: u64,
+        parent: Option<(&ManifestName, u64)>,
+        close: &mut dyn FnMut() -> Result<Closing>,
+    ) -> Result<Taken> {
+        let session = self.try_session(Purpose::Backup, parent.map(|parent| parent.0))?;
         let open: Option<OpenBackup> = parent.map(|(name, _)| self.vault.open_backup(name)).transpose()?;
         let request = Request {
             session: &session,
             engine: "test",
             parent: open.as_ref(),
-            bounds: Bounds { since: parent.map_or(0, |parent| parent.1), floor: 1 },
+            bounds: Bounds { since: parent.map_or(0, |parent| parent.1), floor: self.floor },
             start: Position(start),
-            settings: backup::Settings::default(),
+            settings: backup::Settings { workers: self.workers, ..Default::default() },
             progress: &Progress::default(),
         };
-        let mut files = self.list().into_iter().map(Ok);
-        let taken = backup::take(
-            &self.vault,
-            &request,
-            &mut files,
-            &mut || Ok(closing(start)),
-            (self.clock.clone(), &self.entropy),
-        )?;
+        let taken = backup::take(&self.vault, &request, files, close, (self.clock.clone(), &self.entropy))?;
         session.end()?;
         Ok(taken)
     }
@@ -127,11 +163,7 @@ impl Bench {
 
     /// Restores into a new folder and gives its content.
     pub fn restored(&self, name: &ManifestName) -> Result<BTreeMap<String, Vec<u8>>> {
-        let to = tempfile::tempdir().unwrap();
-        let backup = self.vault.open_backup(name)?;
-        let settings = farshore_vault::read::restore::Settings { sync: false, ..Default::default() };
-        farshore_vault::read::restore(&self.vault, &backup, to.path(), &settings, &Progress::default())?;
-        Ok(content(to.path()))
+        restored_by(&self.vault, name)
     }
 
     pub fn content(&self) -> BTreeMap<String, Vec<u8>> {
@@ -142,6 +174,64 @@ impl Bench {
 
     pub fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+}
+
+/// Restores a backup into a new folder and gives the folder.
+pub fn restored_folder(vault: &Vault, name: &ManifestName) -> Result<tempfile::TempDir> {
+    let to = tempfile::tempdir().unwrap();
+    let backup = vault.open_backup(name)?;
+    let settings = farshore_vault::read::restore::Settings { sync: false, ..Default::default() };
+    farshore_vault::read::restore(vault, &backup, to.path(), &settings, &Progress::default())?;
+    Ok(to)
+}
+
+/// Restores a backup into a new folder and gives its content.
+pub fn restored_by(vault: &Vault, name: &ManifestName) -> Result<BTreeMap<String, Vec<u8>>> {
+    Ok(content(restored_folder(vault, name)?.path()))
+}
+
+/// Every path below a folder with size and hash of its content, as [`content`], in little memory.
+pub fn fingerprints(folder: &Path) -> BTreeMap<String, (u64, String)> {
+    let mut found = Vec::new();
+    walk(folder, "", true, &mut found);
+    found.retain(|file| !file.path.starts_with("closing"));
+    found.iter().map(|file| (file.path.clone(), fingerprint(file))).collect()
+}
+
+fn fingerprint(file: &SourceFile) -> (u64, String) {
+    match &file.kind {
+        SourceKind::Directory => (0, "directory".into()),
+        SourceKind::Link(target) => (0, format!("-> {target}")),
+        _ => {
+            let mut open = std::fs::File::open(&file.location).unwrap();
+            let (mut buffer, mut sum) = (vec![0; 1 << 20], [0; 32]);
+            loop {
+                let count = open.read(&mut buffer).unwrap();
+                if count == 0 {
+                    return (file.size, Hash(sum).to_string());
+                }
+                sum = Hash::of(&[&sum, Hash::of(&buffer[..count]).0.as_slice()].concat()).0;
+            }
+        }
+    }
+}
+
+/// Whether the full counts of `make soak` are asked for.
+pub fn soak() -> bool {
+    std::env::var_os("FARSHORE_SOAK").is_some_and(|value| value == "1")
+}
+
+/// Runs a test for some seeds; `FARSHORE_SEED` runs it for one. The seed of a failure stands in the output.
+pub fn samples(normally: u64, when_soaking: u64, each: impl Fn(u64)) {
+    let one = std::env::var("FARSHORE_SEED").ok().and_then(|seed| seed.parse::<u64>().ok());
+    let seeds = match one {
+        Some(seed) => seed..seed + 1,
+        None => 0..if soak() { when_soaking } else { normally },
+    };
+    for seed in seeds {
+        eprintln!("seed {seed} (again: FARSHORE_SEED={seed})");
+        each(seed);
     }
 }
 
