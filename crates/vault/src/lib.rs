@@ -5,6 +5,7 @@
 //! to know: databases, processes, and where stores are.
 
 pub mod backup;
+pub mod care;
 pub mod format;
 pub mod journal;
 pub mod keys;

@@ -4,9 +4,9 @@ use farshore_types::{Entropy, Error, Generation, Position, Result, SessionId, Ti
 use serde::{Deserialize, Serialize};
 
 use crate::format::seal::{FrameKind, ObjectKind, Opening, Place, Sealer, Squeeze, Unsqueeze};
-use crate::names::{BLOCK_BYTES, HistoryName, RangeName};
+use crate::names::{BLOCK_BYTES, HistoryName, JournalName, RangeName};
 use crate::primitives::{Hash, check_hash, damaged};
-use crate::repository::Vault;
+use crate::repository::{Repository, Vault};
 
 /// Raw bytes per frame of a range.
 const LOG_FRAME_BYTES: usize = 1 << 20;
@@ -49,6 +49,42 @@ pub struct Writer {
 
 fn place(kind: ObjectKind, vault: &Vault, generation: Generation, session: SessionId) -> Place {
     Place { kind, number: 0, generation, session, repository: vault.repository.id() }
+}
+
+/// What the plain part of the object with this name must say.
+fn plain_of(name: &JournalName) -> Plain {
+    match name {
+        JournalName::Range(range) => {
+            let (from, to, moment) = (Some(range.from), Some(range.to), Some(range.moment));
+            Plain { stream: range.stream.clone(), timeline: range.timeline, from, to, moment }
+        }
+        JournalName::History(history) => {
+            let (stream, timeline) = (history.stream.clone(), history.timeline);
+            Plain { stream, timeline, from: None, to: None, moment: None }
+        }
+    }
+}
+
+fn check_plain(name: &str, opening: &Opening, plain: &Plain) -> Result<()> {
+    let found: Plain =
+        serde_json::from_slice(opening.plain).map_err(|_| damaged(name, "its plain part does not parse"))?;
+    match found == *plain {
+        true => Ok(()),
+        false => Err(damaged(name, "its plain part does not agree with its name")),
+    }
+}
+
+/// Checks a whole journal object as far as that goes without a key: hash, header, plain part.
+pub fn check_without_key(repository: &Repository, name: &JournalName, bytes: &[u8]) -> Result<()> {
+    let text = name.to_string();
+    check_hash(&text, name.hash(), bytes)?;
+    let (kind, generation, session) = match name {
+        JournalName::Range(range) => (ObjectKind::Journal, range.generation, range.session),
+        JournalName::History(history) => (ObjectKind::History, history.generation, history.session),
+    };
+    let opening = Opening::parse(&text, bytes)?;
+    opening.check_place(&text, &Place { kind, number: 0, generation, session, repository: repository.id() })?;
+    check_plain(&text, &opening, &plain_of(name))
 }
 
 /// Seals a range: its name and bytes. Put it as it is, however often: sealing again makes another object.
@@ -126,11 +162,7 @@ fn open(
     out: &mut Vec<u8>,
 ) -> Result<()> {
     let opening = Opening::parse(name, bytes)?;
-    let found: Plain =
-        serde_json::from_slice(opening.plain).map_err(|_| damaged(name, "its plain part does not parse"))?;
-    if found != *plain {
-        return Err(damaged(name, "its plain part does not agree with its name"));
-    }
+    check_plain(name, &opening, plain)?;
     let place = place(kind, vault, writer.generation, writer.session);
     let opener = opening.open(name, &place, vault.root_of(opening.key_id(), name)?)?;
     opener.all(bytes, opening.frames_at, &mut Unsqueeze::new()?, &mut |header, _, raw| {
