@@ -4,11 +4,13 @@
 //! [`control`] know its bytes on disk, [`replication`] and [`history`] its log, [`provision`] and [`recovery`] write its
 //! settings, [`attach`] says which rights are needed on a cluster made by somebody else.
 
+pub mod attach;
 pub mod conf;
 pub mod control;
 pub mod files;
 pub mod history;
 pub mod page;
+pub mod provision;
 pub mod recovery;
 pub mod replication;
 pub mod server;

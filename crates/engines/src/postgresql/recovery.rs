@@ -101,7 +101,7 @@ impl Plan {
         let (name, text) = match &self.target.kind {
             TargetKind::Latest => return Ok(lines),
             TargetKind::Immediate => ("recovery_target", "immediate".to_string()),
-            TargetKind::Time(time) => ("recovery_target_time", time.to_string()),
+            TargetKind::Time(time) => ("recovery_target_time", moment(*time)),
             TargetKind::Position(position) => ("recovery_target_lsn", position.to_string()),
             TargetKind::Transaction(number) => ("recovery_target_xid", transaction(*number)?),
             TargetKind::Name(name) => ("recovery_target_name", point_name(name)?),
@@ -135,6 +135,11 @@ fn source_limits(source: &Control) -> Result<String> {
         lines.push_str(&conf::line("track_commit_timestamp", "on")?);
     }
     Ok(lines)
+}
+
+/// With a blank and a numeric offset: while the server reads its files it does not know `T` and `Z`.
+fn moment(time: Timestamp) -> String {
+    time.to_string().replace('T', " ").replace('Z', "+00")
 }
 
 fn transaction(number: u64) -> Result<String> {
@@ -215,7 +220,7 @@ mod tests {
             (
                 TargetKind::Time(time),
                 true,
-                "recovery_target_time = '2026-11-21T08:15:00.123456Z'\nrecovery_target_inclusive = 'on'\n",
+                "recovery_target_time = '2026-11-21 08:15:00.123456+00'\nrecovery_target_inclusive = 'on'\n",
             ),
             (
                 TargetKind::Position(Position(0x16_B374_D848)),

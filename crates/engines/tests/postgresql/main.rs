@@ -3,8 +3,11 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "test helpers fail the test")]
 
+mod attach;
 mod control;
 mod files;
+mod provision;
+mod recovery;
 mod replication;
 mod snapshot;
 mod support;
