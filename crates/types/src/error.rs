@@ -109,12 +109,15 @@ impl Error {
             Io::NotFound => ErrorKind::Missing,
             Io::PermissionDenied => ErrorKind::Denied,
             Io::AlreadyExists => ErrorKind::Conflict,
-            Io::Interrupted | Io::TimedOut | Io::WouldBlock | Io::ConnectionReset | Io::BrokenPipe => ErrorKind::Transient,
+            Io::Interrupted | Io::TimedOut | Io::WouldBlock | Io::ConnectionReset | Io::BrokenPipe => {
+                ErrorKind::Transient
+            }
             Io::ConnectionRefused | Io::ConnectionAborted | Io::UnexpectedEof => ErrorKind::Transient,
             Io::InvalidInput => ErrorKind::Invalid,
             _ => ErrorKind::Transient,
         };
-        let hint = (source.kind() == Io::StorageFull).then(|| "free space on that file system, then try again".to_string());
+        let hint =
+            (source.kind() == Io::StorageFull).then(|| "free space on that file system, then try again".to_string());
         Error { kind, what: source.to_string(), context: Vec::new(), hint, source: None }.context(doing, about)
     }
 
@@ -147,6 +150,12 @@ impl Error {
         self.kind
     }
 
+    /// What was being done to which object and what is wrong, without the hint.
+    pub fn message(&self) -> String {
+        let context = self.context.iter().rev().map(|(doing, about)| format!("{doing} {about}: "));
+        context.chain([self.what.clone()]).collect()
+    }
+
     /// What is wrong, without context and hint.
     pub fn what(&self) -> &str {
         &self.what
@@ -160,10 +169,7 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (doing, about) in self.context.iter().rev() {
-            write!(f, "{doing} {about}: ")?;
-        }
-        f.write_str(&self.what)?;
+        f.write_str(&self.message())?;
         if let Some(hint) = &self.hint {
             write!(f, " ({hint})")?;
         }
@@ -207,7 +213,10 @@ mod tests {
 
     #[test]
     fn an_error_reads_from_the_outside_in_and_ends_with_its_hint() {
-        let error = Error::missing("no such object").context("get", "packs/ab").context("restore", "base/5/1").hint("run verify");
+        let error = Error::missing("no such object")
+            .context("get", "packs/ab")
+            .context("restore", "base/5/1")
+            .hint("run verify");
         assert_eq!(error.to_string(), "restore base/5/1: get packs/ab: no such object (run verify)");
     }
 }

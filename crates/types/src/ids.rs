@@ -161,7 +161,9 @@ mod tests {
 
     #[test]
     fn service_names_are_checked_at_the_door() {
-        for (text, good) in [("pg-1", true), ("0", true), ("", false), ("-a", false), ("Pg", false), ("a/b", false), ("a.b", false)] {
+        for (text, good) in
+            [("pg-1", true), ("0", true), ("", false), ("-a", false), ("Pg", false), ("a/b", false), ("a.b", false)]
+        {
             assert_eq!(text.parse::<ServiceId>().is_ok(), good, "{text}");
         }
         assert!("a".repeat(64).parse::<ServiceId>().is_err());

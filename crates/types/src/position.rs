@@ -40,7 +40,8 @@ impl FromStr for Position {
             let (high, low) = (u64::from_str_radix(high, 16).ok()?, u64::from_str_radix(low, 16).ok()?);
             Some(Position(high << 32 | low))
         };
-        parse().ok_or_else(|| Error::invalid(format!("{text:?} is not a log position")).hint("write it like 16/B374D848"))
+        parse()
+            .ok_or_else(|| Error::invalid(format!("{text:?} is not a log position")).hint("write it like 16/B374D848"))
     }
 }
 

@@ -55,8 +55,9 @@ impl FromStr for Timestamp {
     type Err = Error;
     fn from_str(text: &str) -> Result<Self> {
         let moment: jiff::Timestamp = text.trim().parse().map_err(|_| {
-            Error::invalid(format!("{text:?} is not a moment"))
-                .hint("write date, time and offset, for example 2026-11-21T10:15:00Z or 2026-11-21 10:15:00.123456+02:00")
+            Error::invalid(format!("{text:?} is not a moment")).hint(
+                "write date, time and offset, for example 2026-11-21T10:15:00Z or 2026-11-21 10:15:00.123456+02:00",
+            )
         })?;
         Ok(Timestamp(moment.as_microsecond()))
     }

@@ -36,8 +36,14 @@ mod tests {
 
     #[test]
     fn bytes_have_three_significant_digits() {
-        let table =
-            [(0, "0 B"), (999, "999 B"), (1000, "1.00 kB"), (21_900_000, "21.9 MB"), (4_270_000_000, "4.27 GB"), (999_950, "1.00 MB")];
+        let table = [
+            (0, "0 B"),
+            (999, "999 B"),
+            (1000, "1.00 kB"),
+            (21_900_000, "21.9 MB"),
+            (4_270_000_000, "4.27 GB"),
+            (999_950, "1.00 MB"),
+        ];
         for (count, text) in table {
             assert_eq!(bytes(count), text);
         }
@@ -45,7 +51,9 @@ mod tests {
 
     #[test]
     fn spans_name_their_two_largest_units() {
-        for (seconds, text) in [(0, "0.0 s"), (41, "41 s"), (200, "3 min 20 s"), (7500, "2 h 5 min"), (273_600, "3 d 4 h")] {
+        for (seconds, text) in
+            [(0, "0.0 s"), (41, "41 s"), (200, "3 min 20 s"), (7500, "2 h 5 min"), (273_600, "3 d 4 h")]
+        {
             assert_eq!(span(Duration::from_secs(seconds)), text);
         }
     }

@@ -1,0 +1,447 @@
+//! Archiving the log: from a physical replication slot into the journal, within seconds.
+//!
+//! One thread receives and cuts ranges; a [`Shipper`] seals and puts them in order. The server is told "flushed" only for what is
+//! durable in the store, so after a crash of any side it still has what the store lacks. A dead store fills the short queue; then
+//! we stop reading, go on sending status messages, and the slot's bound (`max_slot_wal_keep_size`) decides, not we.
+//! If we die, the next run goes on where the listing ends. If the server has thrown away what we need, the journal is broken there:
+//! it is said in the horizon and counted in `breaks`, and a new full backup is due.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use crossbeam_channel::{SendTimeoutError, Sender};
+use farshore_engines::postgresql::history::History;
+use farshore_engines::postgresql::replication::{Event, Identity, Replication, Stream};
+use farshore_engines::postgresql::slot::{self, WalStatus};
+use farshore_engines::postgresql::wire::{Connection, Settings as Server};
+use farshore_types::{Clock, Entropy, Error, ErrorKind, Position, Progress, Result, Timeline, Timestamp};
+use farshore_vault::Vault;
+use farshore_vault::journal::chains::{self, Chains};
+use farshore_vault::journal::object::{Writer, seal_history};
+use farshore_vault::journal::ship::{Durable, Horizon, RANGE_BYTES, Settings as Shipping, Shipment, Shipper};
+use farshore_vault::names::BLOCK_BYTES;
+
+/// A range is shipped at least this often while there is log.
+pub const INTERVAL: Duration = Duration::from_secs(2);
+/// The longest pause between two marks on an idle server.
+const MARK_PAUSE_MAX: Duration = Duration::from_secs(300);
+/// A status message is sent at least this often; the server gives up after `wal_sender_timeout` (60 s by default).
+const STATUS_PAUSE: Duration = Duration::from_secs(5);
+/// Pause before a broken connection is made again.
+const RECONNECT_PAUSE: Duration = Duration::from_secs(1);
+
+/// What is archived, from where, to where.
+pub struct ArchiveLog {
+    /// How to reach the server.
+    pub server: Server,
+    /// The physical slot; `None` streams without one, for a single stretch.
+    pub slot: Option<String>,
+    /// Where to.
+    pub vault: Vault,
+    /// Who.
+    pub writer: Writer,
+    /// Which log of the journal.
+    pub stream: String,
+    /// How often.
+    pub interval: Duration,
+    /// Threads that compress and seal.
+    pub workers: usize,
+    /// What is durable; others wait on it.
+    pub horizon: Arc<Horizon>,
+    /// Asks to stop.
+    pub stop: Arc<Progress>,
+    /// How often the journal was broken.
+    pub breaks: Arc<AtomicU64>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub entropy: Arc<dyn Entropy>,
+}
+
+/// Where the stream starts or goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// On which history.
+    pub timeline: Timeline,
+    /// From where.
+    pub from: Position,
+}
+
+/// How one stream ended.
+enum Ended {
+    /// We were asked to stop, or the wanted position is reached.
+    Done,
+    /// The server went on to another timeline.
+    Timeline(Place),
+}
+
+impl ArchiveLog {
+    /// Archives until asked to stop, through restarts of the server and its timelines. Fails only for what no retry can mend.
+    pub fn run(&self) -> Result<()> {
+        let mut place = None;
+        while self.stop.go_on().is_ok() {
+            match self.attempt(&mut place) {
+                Ok(()) => return Ok(()),
+                Err(error) if matches!(error.kind(), ErrorKind::Transient | ErrorKind::Busy) => {
+                    tracing::info!(%error, "the log stream is interrupted");
+                    self.horizon.change(|durable| durable.trouble = Some(error.to_string()));
+                    self.clock.pause(RECONNECT_PAUSE);
+                }
+                Err(error) if error.kind() == ErrorKind::Missing => {
+                    tracing::warn!(%error, "the journal is broken: the server no longer has the log that is missing");
+                    self.horizon.change(|durable| durable.trouble = Some(format!("the journal is broken: {error}")));
+                    self.breaks.fetch_add(1, Ordering::Relaxed);
+                    place = Some(self.anew()?);
+                }
+                Err(error) => {
+                    self.horizon.change(|durable| durable.trouble = Some(error.to_string()));
+                    return Err(error);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Archives one stretch on one timeline, up to a position that is already flushed on the server.
+    pub fn stretch(&self, place: Place, until: Position) -> Result<()> {
+        match self.stream(place, Some(until))? {
+            Ended::Done => Ok(()),
+            Ended::Timeline(_) => Err(Error::conflict("the server changed its timeline").hint("take a new backup")),
+        }
+    }
+
+    fn attempt(&self, place: &mut Option<Place>) -> Result<()> {
+        loop {
+            let from = match place.take() {
+                Some(place) => place,
+                None => self.find_place()?,
+            };
+            match self.stream(from, None)? {
+                Ended::Done => return Ok(()),
+                Ended::Timeline(next) => *place = Some(next),
+            }
+        }
+    }
+
+    fn replication(&self) -> Result<(Replication, Identity)> {
+        let mut replication = Replication::connect(&self.server, self.clock.clone())?;
+        let identity = replication.identify()?;
+        Ok((replication, identity))
+    }
+
+    /// Where the journal ends, if the server's history goes on from there; else the oldest log that the server keeps for us.
+    fn find_place(&self) -> Result<Place> {
+        let kept = self.keep_log()?;
+        let (mut replication, identity) = self.replication()?;
+        let found = chains::list(&self.vault.repository, &self.stream)?;
+        let history = match identity.timeline {
+            Timeline(1) => History::first(),
+            timeline => History::parse(timeline, &replication.timeline_history(timeline)?.content)?,
+        };
+        replication.close();
+        if let Some(place) = goes_on(&found, &history, &identity)? {
+            return Ok(place);
+        }
+        let oldest = kept.unwrap_or(identity.flushed).min(identity.flushed);
+        let from = oldest.aligned_down(self.segment_bytes()?);
+        Ok(Place { timeline: history.timeline_at(from), from })
+    }
+
+    /// Makes the slot if it is missing. Gives the oldest position that the server keeps because of it.
+    fn keep_log(&self) -> Result<Option<Position>> {
+        let Some(name) = &self.slot else { return Ok(None) };
+        let mut connection = Connection::connect(&self.server, self.clock.clone())?;
+        let kept = match slot::read(&mut connection, name)? {
+            Some(slot) if slot.status == WalStatus::Lost => {
+                slot::remove(&mut connection, name)?;
+                slot::create(&mut connection, name)?;
+                return Err(Error::missing(format!("the server has given up slot {name} and thrown its log away")));
+            }
+            Some(slot) => slot.restart,
+            None => Some(slot::create(&mut connection, name)?),
+        };
+        connection.close();
+        Ok(kept)
+    }
+
+    /// After a break: from the beginning of the current block of log.
+    fn anew(&self) -> Result<Place> {
+        self.keep_log().or_else(|error| if error.kind() == ErrorKind::Missing { Ok(None) } else { Err(error) })?;
+        let (replication, identity) = self.replication()?;
+        replication.close();
+        Ok(Place { timeline: identity.timeline, from: identity.flushed.aligned_down(self.segment_bytes()?) })
+    }
+
+    /// Recovery reads whole segments: a stretch starts at the beginning of one, and of a block of the journal.
+    fn segment_bytes(&self) -> Result<u64> {
+        let mut connection = Connection::connect(&self.server, self.clock.clone())?;
+        let text = connection.one_value("SELECT setting FROM pg_settings WHERE name = 'wal_segment_size'")?;
+        connection.close();
+        let bytes: Option<u64> = text.and_then(|text| text.parse().ok()).filter(|bytes: &u64| bytes.is_power_of_two());
+        bytes
+            .map(|bytes| bytes.max(BLOCK_BYTES))
+            .ok_or_else(|| Error::invalid("the server does not say wal_segment_size"))
+    }
+
+    /// Streams one timeline until it ends, `until` is durable, or we are asked to stop.
+    fn stream(&self, place: Place, until: Option<Position>) -> Result<Ended> {
+        let (replication, _) = self.replication()?;
+        let mut stream = replication.start(self.slot.as_deref(), place.from, place.timeline)?;
+        self.horizon.change(|durable| {
+            (durable.position, durable.timeline, durable.trouble) = (place.from, place.timeline.0, None);
+        });
+        let shipper = Shipper {
+            vault: &self.vault,
+            writer: self.writer,
+            settings: Shipping { stream: self.stream.clone(), workers: self.workers, level: 1 },
+            horizon: &self.horizon,
+            stop: &self.stop,
+            clock: self.clock.as_ref(),
+            entropy: self.entropy.as_ref(),
+        };
+        let (sender, inbox) = Shipper::queue();
+        std::thread::scope(|scope| {
+            let shipping = scope.spawn(|| shipper.run(inbox));
+            let mut receiver = Receiving::new(self, place, sender, until);
+            let received = receiver.run(&mut stream);
+            drop(receiver);
+            let shipped = shipping.join().map_err(|_| Error::bug("the shipper panicked")).and_then(|done| done);
+            let ended = shipped.and(received)?;
+            self.leave(stream, ended)
+        })
+    }
+
+    /// Everything received is durable: tell the server, and learn what comes next.
+    fn leave(&self, mut stream: Stream, ended: Option<(Timeline, Position)>) -> Result<Ended> {
+        let durable = self.horizon.now();
+        let Some((timeline, switch)) = ended else {
+            if self.slot.is_some() {
+                stream.confirm(durable.position, durable.position)?;
+            }
+            return Ok(Ended::Done);
+        };
+        let mut replication = stream.stop()?;
+        let history = replication.timeline_history(timeline)?;
+        replication.close();
+        let sealed =
+            seal_history(&self.vault, self.writer, (&self.stream, timeline), &history.content, self.entropy.as_ref())?;
+        self.vault.repository.store().put_new(&sealed.0.to_string(), sealed.1.into())?;
+        // Recovery along the new timeline reads the segment of the switch from its beginning.
+        Ok(Ended::Timeline(Place { timeline, from: switch.aligned_down(self.segment_bytes()?) }))
+    }
+}
+
+/// Where to go on from what is archived: the newest stretch that lies in the server's past.
+fn goes_on(found: &Chains, history: &History, identity: &Identity) -> Result<Option<Place>> {
+    let past = |timeline, position| timeline == history.timeline() || history.contains(timeline, position);
+    let newest = found.chains.iter().rev().find(|chain| past(chain.timeline, chain.to));
+    let Some(chain) = newest else { return Ok(None) };
+    if chain.timeline == identity.timeline && chain.to > identity.flushed {
+        let what = format!("the server stands at {}, behind the journal's end {}", identity.flushed, chain.to);
+        return Err(Error::conflict(what)
+            .hint("its data was put back to an older state without a new timeline: attach it as a new service"));
+    }
+    Ok(Some(Place { timeline: chain.timeline, from: chain.to }))
+}
+
+/// The receiving half: cuts what arrives into shipments.
+struct Receiving<'a> {
+    task: &'a ArchiveLog,
+    timeline: Timeline,
+    outbox: Sender<Shipment>,
+    until: Option<Position>,
+    chunk: Vec<u8>,
+    chunk_from: Position,
+    chunk_since: Duration,
+    /// The server's clock when we last had everything.
+    caught_up: Timestamp,
+    shipped_moment: Timestamp,
+    mark_pause: Duration,
+    marked: Duration,
+    status_sent: Duration,
+    confirmed: Position,
+}
+
+impl<'a> Receiving<'a> {
+    fn new(task: &'a ArchiveLog, place: Place, outbox: Sender<Shipment>, until: Option<Position>) -> Self {
+        let now = task.clock.monotonic();
+        Receiving {
+            task,
+            timeline: place.timeline,
+            outbox,
+            until,
+            chunk: Vec::new(),
+            chunk_from: place.from,
+            chunk_since: now,
+            caught_up: Timestamp::default(),
+            shipped_moment: Timestamp::default(),
+            mark_pause: task.interval,
+            marked: now,
+            status_sent: now,
+            confirmed: place.from,
+        }
+    }
+
+    /// Receives until the timeline ends (gives where), or until we are done.
+    fn run(&mut self, stream: &mut Stream) -> Result<Option<(Timeline, Position)>> {
+        loop {
+            if self.task.stop.go_on().is_err() || self.until.is_some_and(|until| self.end() >= until) {
+                self.ship(stream)?;
+                return Ok(None);
+            }
+            if let Some(next) = self.receive(stream)? {
+                self.ship(stream)?;
+                return Ok(Some(next));
+            }
+            let now = self.task.clock.monotonic();
+            if !self.chunk.is_empty() && now.saturating_sub(self.chunk_since) >= self.task.interval {
+                self.ship(stream)?;
+            }
+            self.mark(stream, now)?;
+            self.status(stream, now)?;
+        }
+    }
+
+    fn end(&self) -> Position {
+        Position(self.chunk_from.0 + self.chunk.len() as u64)
+    }
+
+    fn receive(&mut self, stream: &mut Stream) -> Result<Option<(Timeline, Position)>> {
+        let wait = match self.chunk.is_empty() {
+            true => self.task.interval.min(STATUS_PAUSE) / 2,
+            false => self.task.interval / 4,
+        };
+        let (mut full, mut reply) = (false, false);
+        match stream.next(wait)? {
+            Event::Wal { start, server_end, server_clock, bytes } => {
+                if self.chunk.is_empty() {
+                    self.chunk_since = self.task.clock.monotonic();
+                    self.chunk.reserve(if bytes.len() > 64 << 10 { RANGE_BYTES } else { bytes.len() });
+                }
+                let mut rest = bytes;
+                if start != self.end() {
+                    return Err(Error::bug(format!("the log goes on at {start}, expected {}", self.end())));
+                }
+                // A message may cross a block: the part before it is shipped on its own.
+                let mut parts = Vec::new();
+                while !rest.is_empty() {
+                    let room = RANGE_BYTES - self.chunk.len();
+                    let block = (BLOCK_BYTES - self.end().0 % BLOCK_BYTES) as usize;
+                    let (now, later) = rest.split_at(rest.len().min(room).min(block));
+                    self.chunk.extend_from_slice(now);
+                    rest = later;
+                    if self.chunk.len() == RANGE_BYTES || self.end().0 % BLOCK_BYTES == 0 {
+                        parts.push(self.cut());
+                    }
+                }
+                if self.end() >= server_end {
+                    self.caught_up = self.caught_up.max(server_clock);
+                }
+                for part in parts {
+                    self.send(stream, part)?;
+                }
+                full = self.chunk.len() >= RANGE_BYTES;
+            }
+            Event::KeepAlive { server_end, server_clock, reply: wanted } => {
+                if self.end() >= server_end {
+                    self.caught_up = self.caught_up.max(server_clock);
+                }
+                reply = wanted;
+            }
+            Event::EndOfTimeline { next, switch } => return Ok(Some((next, switch))),
+            Event::Nothing => {}
+        }
+        if full {
+            self.ship(stream)?;
+        }
+        if reply {
+            self.confirm(stream)?;
+        }
+        Ok(None)
+    }
+
+    fn cut(&mut self) -> Shipment {
+        let from = self.chunk_from;
+        let bytes = std::mem::take(&mut self.chunk);
+        self.chunk_from = Position(from.0 + bytes.len() as u64);
+        self.chunk_since = self.task.clock.monotonic();
+        Shipment { timeline: self.timeline, from, bytes, moment: self.caught_up }
+    }
+
+    /// Hands over what was received so far.
+    fn ship(&mut self, stream: &mut Stream) -> Result<()> {
+        if self.chunk.is_empty() {
+            return Ok(());
+        }
+        self.mark_pause = self.task.interval;
+        let shipment = self.cut();
+        self.send(stream, shipment)
+    }
+
+    /// Waits for room in the queue, but never longer than a status message may.
+    fn send(&mut self, stream: &mut Stream, mut shipment: Shipment) -> Result<()> {
+        self.shipped_moment = shipment.moment;
+        self.marked = self.task.clock.monotonic();
+        loop {
+            match self.outbox.send_timeout(shipment, STATUS_PAUSE / 5) {
+                Ok(()) => return Ok(()),
+                Err(SendTimeoutError::Disconnected(_)) => return Err(Error::transient("the shipper has stopped")),
+                Err(SendTimeoutError::Timeout(back)) => shipment = back,
+            }
+            self.status(stream, self.task.clock.monotonic())?;
+            if self.task.stop.go_on().is_err() {
+                return Err(Error::busy("stopped while the store was not taking the log"));
+            }
+        }
+    }
+
+    /// On an idle server: says from time to time that there is still nothing newer.
+    fn mark(&mut self, stream: &mut Stream, now: Duration) -> Result<()> {
+        let due = now.saturating_sub(self.marked) >= self.mark_pause;
+        if !due || !self.chunk.is_empty() || self.caught_up <= self.shipped_moment || self.until.is_some() {
+            return Ok(());
+        }
+        if self.task.horizon.now().position < self.chunk_from {
+            return Ok(());
+        }
+        self.mark_pause = (self.mark_pause * 2).min(MARK_PAUSE_MAX);
+        let mark =
+            Shipment { timeline: self.timeline, from: self.chunk_from, bytes: Vec::new(), moment: self.caught_up };
+        self.send(stream, mark)
+    }
+
+    fn status(&mut self, stream: &mut Stream, now: Duration) -> Result<()> {
+        let durable = self.task.horizon.now();
+        let moved = durable.position > self.confirmed && durable.timeline == self.timeline.0;
+        if moved || now.saturating_sub(self.status_sent) >= STATUS_PAUSE {
+            self.confirm(stream)?;
+        }
+        Ok(())
+    }
+
+    fn confirm(&mut self, stream: &mut Stream) -> Result<()> {
+        let Durable { position, timeline, .. } = self.task.horizon.now();
+        if timeline == self.timeline.0 {
+            self.confirmed = self.confirmed.max(position);
+        }
+        self.status_sent = self.task.clock.monotonic();
+        stream.confirm(self.end(), self.confirmed)
+    }
+}
+
+impl ArchiveLog {
+    /// Waits until everything before `position` of `timeline` is durable.
+    pub fn await_durable(horizon: &Horizon, timeline: Timeline, position: Position, patience: Duration) -> Result<()> {
+        let reached = |durable: &Durable| {
+            durable.timeline > timeline.0 || (durable.timeline == timeline.0 && durable.position >= position)
+        };
+        let durable = horizon.wait(patience, reached);
+        if reached(&durable) {
+            return Ok(());
+        }
+        let trouble = durable.trouble.map(|trouble| format!(": {trouble}")).unwrap_or_default();
+        let what = format!("the log is archived up to {}, not yet up to {position}{trouble}", durable.position);
+        Err(Error::transient(what).hint("the backup is not kept: without that log it would not be consistent"))
+    }
+}

@@ -1,0 +1,309 @@
+//! Giving log to a recovering server: `restore_command` is a tiny client of a Unix socket; behind it, segments are opened ahead.
+//!
+//! The promise: "no such file" is answered only when the listing proves that it lies past the end. Everything else makes the client
+//! exit above 125, because PostgreSQL takes an ordinary failure for the end of the log and promotes with rows missing
+//! (PostgreSQL documentation, "Archive Recovery", `restore_command`).
+//! Files are staged beside the data directory, so that the client only renames. If we die, the client cannot connect and recovery stops.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Duration;
+
+use farshore_engines::postgresql::history::{parse_file_name, parse_segment_name, segment_name};
+use farshore_types::error::ErrorContext;
+use farshore_types::{Error, Position, Progress, Result, Timeline};
+use farshore_vault::Vault;
+use farshore_vault::journal::read::Absent;
+
+/// Segments that are opened before they are asked for.
+const AHEAD_MAX: usize = 8;
+/// How long a client may take to send its one line.
+const CLIENT_PATIENCE: Duration = Duration::from_secs(10);
+/// How long a client waits for its answer: a slow store is no reason to stop a recovery.
+const ANSWER_PATIENCE: Duration = Duration::from_secs(3600);
+/// Bytes of a request or an answer.
+const LINE_BYTES_MAX: u64 = 8192;
+/// How often the server looks whether it should stop.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
+
+/// What a recovery reads, and where its files are staged.
+pub struct FetchLog {
+    /// Where from.
+    pub vault: Vault,
+    /// Which log of the journal.
+    pub stream: String,
+    /// Bytes of a segment.
+    pub segment_bytes: u64,
+    /// A folder on the data directory's file system; only ours.
+    pub staging: PathBuf,
+    /// Who must be able to rename and read the files.
+    pub owner: Option<(u32, u32)>,
+    /// Where the log ends for this recovery: nothing beyond is given, and nothing beyond is an error.
+    pub end: (Timeline, Position),
+    /// Threads that open ahead.
+    pub workers: usize,
+}
+
+type Key = (Timeline, u64);
+
+enum Slot {
+    /// Somebody is on it.
+    Running,
+    /// Staged under this path.
+    Ready(PathBuf),
+    /// Proven to lie past the end.
+    Past,
+    /// Recovery must stop.
+    Failed(String),
+}
+
+#[derive(Default)]
+struct State {
+    slots: BTreeMap<Key, Slot>,
+    wanted: Vec<Key>,
+    failure: Option<String>,
+    stopped: bool,
+}
+
+/// A running server of log.
+pub struct Fetching {
+    task: FetchLog,
+    state: Mutex<State>,
+    moved: Condvar,
+    served: AtomicU64,
+}
+
+impl Fetching {
+    /// Prepares the staging folder.
+    pub fn new(task: FetchLog) -> Result<Arc<Fetching>> {
+        fs::create_dir_all(&task.staging).doing("make", task.staging.display())?;
+        fs::set_permissions(&task.staging, fs::Permissions::from_mode(0o700)).doing("close", task.staging.display())?;
+        if let Some((user, group)) = task.owner {
+            chown(&task.staging, Some(user), Some(group)).doing("give away", task.staging.display())?;
+        }
+        Ok(Arc::new(Fetching { task, state: Mutex::default(), moved: Condvar::new(), served: AtomicU64::new(0) }))
+    }
+
+    /// Listens until asked to stop. The socket is for the server's account only.
+    pub fn serve(self: &Arc<Self>, socket: &Path, stop: &Progress) -> Result<()> {
+        let _ = fs::remove_file(socket);
+        let listener = UnixListener::bind(socket).doing("listen on", socket.display())?;
+        fs::set_permissions(socket, fs::Permissions::from_mode(0o600)).doing("close", socket.display())?;
+        if let Some((user, group)) = self.task.owner {
+            chown(socket, Some(user), Some(group)).doing("give away", socket.display())?;
+        }
+        std::thread::scope(|scope| {
+            for _ in 0..self.task.workers.max(1) {
+                scope.spawn(|| self.work());
+            }
+            let outcome = self.accept(&listener, stop, scope);
+            self.lock().stopped = true;
+            self.moved.notify_all();
+            outcome
+        })?;
+        let _ = fs::remove_file(socket);
+        let _ = fs::remove_dir_all(&self.task.staging);
+        Ok(())
+    }
+
+    fn accept<'scope>(
+        self: &'scope Arc<Self>,
+        listener: &UnixListener,
+        stop: &Progress,
+        scope: &'scope std::thread::Scope<'scope, '_>,
+    ) -> Result<()> {
+        use rustix::event::{PollFd, PollFlags, Timespec, poll};
+        let patience = Timespec { tv_sec: 0, tv_nsec: ACCEPT_PAUSE.as_nanos() as i64 };
+        while stop.go_on().is_ok() {
+            let mut ready = [PollFd::new(listener, PollFlags::IN)];
+            match poll(&mut ready, Some(&patience)) {
+                Ok(0) | Err(rustix::io::Errno::INTR) => continue,
+                Ok(_) => {}
+                Err(error) => return Err(Error::io(error.into(), "wait on", "the log socket")),
+            }
+            let (client, _) = listener.accept().doing("accept on", "the log socket")?;
+            scope.spawn(move || self.answer(client));
+        }
+        Ok(())
+    }
+
+    /// Why a recovery had to stop, if it had to.
+    pub fn failure(&self) -> Option<String> {
+        self.lock().failure.clone()
+    }
+
+    /// Segments given so far.
+    pub fn served(&self) -> u64 {
+        self.served.load(Ordering::Relaxed)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn answer(&self, client: UnixStream) {
+        let mut line = String::new();
+        let _ = client.set_read_timeout(Some(CLIENT_PATIENCE));
+        if BufReader::new((&client).take(LINE_BYTES_MAX)).read_line(&mut line).is_err() {
+            return;
+        }
+        let answer = self.fetch(line.trim_end());
+        if let Err(error) = (&client).write_all(answer.as_bytes()) {
+            tracing::debug!(%error, "a log client went away");
+        }
+    }
+
+    fn fetch(&self, name: &str) -> String {
+        let answer = match (parse_file_name(name), parse_segment_name(name, self.task.segment_bytes)) {
+            (Some(timeline), _) => self.history(timeline),
+            (None, Some((timeline, position))) => self.segment(timeline, position),
+            // Nothing else is ever archived: backup labels and partial segments are not asked for from us.
+            (None, None) => Ok(None),
+        };
+        match answer {
+            Ok(Some(path)) => format!("ready {}\n", path.display()),
+            Ok(None) => "past\n".to_string(),
+            Err(error) => {
+                tracing::error!(%error, name, "the log for a recovery cannot be given");
+                self.lock().failure.get_or_insert_with(|| error.to_string());
+                format!("failed {error}\n")
+            }
+        }
+    }
+
+    fn history(&self, timeline: Timeline) -> Result<Option<PathBuf>> {
+        // A timeline beyond the one that is recovered to is none of this recovery's business.
+        if timeline > self.task.end.0 {
+            return Ok(None);
+        }
+        let content = self.task.vault.history(&self.task.stream, timeline)?;
+        content.map(|content| self.stage(&format!("{:08X}.history", timeline.0), &content)).transpose()
+    }
+
+    fn segment(&self, timeline: Timeline, position: Position) -> Result<Option<PathBuf>> {
+        let key = (timeline, position.0 / self.task.segment_bytes);
+        let mut state = self.lock();
+        state.slots.retain(|slot, value| {
+            let keep = slot >= &key || matches!(value, Slot::Running);
+            if let (false, Slot::Ready(path)) = (keep, value) {
+                // Opened ahead and never asked for: recovery went to another timeline.
+                let _ = fs::remove_file(path);
+            }
+            keep
+        });
+        for ahead in 0..AHEAD_MAX as u64 {
+            let next = (timeline, key.1 + ahead);
+            if !state.slots.contains_key(&next) && !state.wanted.contains(&next) {
+                state.wanted.push(next);
+            }
+        }
+        self.moved.notify_all();
+        loop {
+            match state.slots.get(&key) {
+                Some(Slot::Ready(_)) => break,
+                Some(Slot::Past) => return Ok(None),
+                Some(Slot::Failed(text)) => return Err(Error::corrupt(text.clone())),
+                _ if state.stopped => return Err(Error::busy("the log server is stopping")),
+                _ => state = self.moved.wait(state).unwrap_or_else(PoisonError::into_inner),
+            }
+        }
+        self.served.fetch_add(1, Ordering::Relaxed);
+        match state.slots.remove(&key) {
+            Some(Slot::Ready(path)) => Ok(Some(path)),
+            _ => Err(Error::bug("a staged segment vanished")),
+        }
+    }
+
+    fn work(&self) {
+        loop {
+            let key = {
+                let mut state = self.lock();
+                loop {
+                    if state.stopped {
+                        return;
+                    }
+                    if !state.wanted.is_empty() {
+                        break;
+                    }
+                    state = self.moved.wait(state).unwrap_or_else(PoisonError::into_inner);
+                }
+                let key = state.wanted.remove(0);
+                state.slots.insert(key, Slot::Running);
+                key
+            };
+            let slot = match self.open(key) {
+                Ok(Some(path)) => Slot::Ready(path),
+                Ok(None) => Slot::Past,
+                Err(error) => Slot::Failed(error.to_string()),
+            };
+            self.lock().slots.insert(key, slot);
+            self.moved.notify_all();
+        }
+    }
+
+    fn open(&self, (timeline, number): Key) -> Result<Option<PathBuf>> {
+        let (from, size) = (Position(number * self.task.segment_bytes), self.task.segment_bytes);
+        let (last, end) = self.task.end;
+        if timeline > last || (timeline == last && from >= end) {
+            return Ok(None);
+        }
+        match self.task.vault.log_segment(&self.task.stream, timeline, from, size)? {
+            Ok(segment) => self.stage(&segment_name(timeline, from, size), &segment.bytes).map(Some),
+            Err(Absent::PastTheEnd) => Ok(None),
+            Err(Absent::Hole(at)) => {
+                let what = format!("the journal has a hole at {at} on timeline {}", timeline.0);
+                Err(Error::corrupt(what).hint("restore to a moment before it"))
+            }
+        }
+    }
+
+    fn stage(&self, name: &str, content: &[u8]) -> Result<PathBuf> {
+        let path = self.task.staging.join(name);
+        let mut file = fs::File::create(&path).doing("make", path.display())?;
+        file.write_all(content).doing("write", path.display())?;
+        file.set_permissions(fs::Permissions::from_mode(0o600)).doing("close", path.display())?;
+        if let Some((user, group)) = self.task.owner {
+            chown(&path, Some(user), Some(group)).doing("give away", path.display())?;
+        }
+        Ok(path)
+    }
+}
+
+/// What the client says to the server: an exit status.
+pub mod status {
+    /// The file is in its place.
+    pub const FOUND: u8 = 0;
+    /// It is proven that there is no such file.
+    pub const PAST_THE_END: u8 = 1;
+    /// Recovery must stop: above 125, so that PostgreSQL does not take it for the end of the log.
+    pub const STOP: u8 = 200;
+}
+
+/// The client: asks for `name` and moves it to `to`. Gives an exit status, and a text for the server's log.
+pub fn client(socket: &Path, name: &str, to: &Path) -> (u8, Option<String>) {
+    match ask(socket, name, to) {
+        Ok(true) => (status::FOUND, None),
+        Ok(false) => (status::PAST_THE_END, None),
+        Err(error) => (status::STOP, Some(error.to_string())),
+    }
+}
+
+fn ask(socket: &Path, name: &str, to: &Path) -> Result<bool> {
+    let mut stream = UnixStream::connect(socket).doing("ask for log at", socket.display())?;
+    stream.set_read_timeout(Some(ANSWER_PATIENCE)).doing("ask for log at", socket.display())?;
+    stream.write_all(format!("{name}\n").as_bytes()).doing("ask for log at", socket.display())?;
+    let mut answer = String::new();
+    BufReader::new(stream.take(LINE_BYTES_MAX)).read_line(&mut answer).doing("read the answer of", socket.display())?;
+    match answer.strip_suffix('\n').and_then(|answer| answer.split_once(' ').or(Some((answer, "")))) {
+        Some(("ready", path)) => fs::rename(path, to).doing("move", path).map(|()| true),
+        Some(("past", _)) => Ok(false),
+        Some(("failed", why)) => Err(Error::corrupt(format!("{name}: {why}"))),
+        _ => Err(Error::transient("the agent went away in the middle of its answer")),
+    }
+}

@@ -1,0 +1,187 @@
+//! Taking a backup of a running PostgreSQL: freeze, files, thaw, log durable, manifest.
+//!
+//! The order is the promise: the manifest is put only when the log from the backup's start to its stop is in the store. If we die
+//! anywhere before, there is no backup, and the server forgets its half by itself when the connection closes.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use farshore_engines::postgresql::snapshot::{Checkpoint, Options, Snapshot};
+use farshore_engines::postgresql::wire::{Connection, Settings as Server};
+use farshore_types::error::ErrorContext;
+use farshore_types::{Clock, Entropy, Error, Position, Progress, Result};
+use farshore_vault::Vault;
+use farshore_vault::backup::{self, Bounds, Closing, Request, Taken, must_be_full};
+use farshore_vault::format::manifest::Needs;
+use farshore_vault::format::notes::Purpose;
+use farshore_vault::journal::chains;
+use farshore_vault::journal::object::Writer;
+use farshore_vault::journal::ship::Horizon;
+use farshore_vault::names::BLOCK_BYTES;
+use farshore_vault::read::OpenBackup;
+use farshore_vault::session::{Announcement, Session};
+
+use super::archive_log::{ArchiveLog, INTERVAL, Place};
+use super::stored::{ENGINE, Stored};
+
+/// How long the log up to the backup's stop may take to become durable.
+const LOG_PATIENCE: Duration = Duration::from_secs(600);
+
+/// A backup to be taken.
+pub struct TakeBackup {
+    /// How to reach the server.
+    pub server: Server,
+    /// The data directory as this host sees it, if it differs from what the server says.
+    pub data_directory: Option<PathBuf>,
+    /// Where to.
+    pub vault: Vault,
+    /// Which log of the journal.
+    pub stream: String,
+    /// The running archiver's horizon; `None` archives the backup's own stretch of log.
+    pub horizon: Option<Arc<Horizon>>,
+    /// Take every byte, even if there is a parent.
+    pub full: bool,
+    /// Whether the checkpoint may be spread over time.
+    pub checkpoint: Checkpoint,
+    /// Workers, level, throttle.
+    pub settings: backup::Settings,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub entropy: Arc<dyn Entropy>,
+}
+
+/// A backup that was taken, and why it is full if it is.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    /// Manifest, custody, bad pages.
+    pub taken: Taken,
+    /// Why there is no parent.
+    pub full_because: Option<String>,
+}
+
+impl TakeBackup {
+    /// Takes the backup. Runs as long as reading the files takes; `progress` counts bytes and may ask to stop.
+    pub fn run(&self, progress: &Progress) -> Result<Outcome> {
+        let connection = Connection::connect(&self.server, self.clock.clone())?;
+        let (checkpoint, data_directory) = (self.checkpoint, self.data_directory.clone());
+        let options = Options { label: "farshore".to_string(), checkpoint, data_directory };
+        let snapshot = Snapshot::open(connection, self.clock.clone(), &options)?;
+        let (parent, full_because) = self.parent(&snapshot)?;
+        let repository = &self.vault.repository;
+        let announcement = Announcement::new(Purpose::Backup, parent.as_ref().map(|parent| parent.name.id));
+        let generation = repository.next_generation()?;
+        let session = Session::begin(repository, generation, announcement, self.clock.clone(), self.entropy.as_ref())?;
+        let taken = self.take(snapshot, &session, parent.as_ref(), progress);
+        // A backup that failed leaves its session behind on purpose only if this fails too: then it expires.
+        let ended = session.end();
+        let taken = taken?;
+        ended?;
+        Ok(Outcome { taken, full_because })
+    }
+
+    /// The newest backup, if this one may build on it; else why not.
+    fn parent(&self, snapshot: &Snapshot) -> Result<(Option<OpenBackup>, Option<String>)> {
+        if self.full {
+            return Ok((None, Some("a full backup was asked for".to_string())));
+        }
+        let backups = self.vault.repository.backups()?;
+        let Some(newest) = backups.last() else {
+            return Ok((None, Some("it is the first".to_string())));
+        };
+        let parent = self.vault.open_backup(newest)?;
+        let stored = Stored::of(&parent)?;
+        let last_full = match backups.iter().find(|name| name.id == parent.custody.full) {
+            Some(full) => self.vault.repository.custody(full)?.1.sizes.stored,
+            None => 0,
+        };
+        let reason = snapshot.parent_refused(&stored.facts);
+        let reason = reason.or_else(|| must_be_full(&parent.custody, last_full));
+        Ok(match reason {
+            Some(reason) => (None, Some(reason)),
+            None => (Some(parent), None),
+        })
+    }
+
+    fn take(
+        &self,
+        snapshot: Snapshot,
+        session: &Session,
+        parent: Option<&OpenBackup>,
+        progress: &Progress,
+    ) -> Result<Taken> {
+        let facts = snapshot.facts().clone();
+        let since = parent.map(Stored::of).transpose()?.map_or(Position(u64::MAX), |stored| stored.facts.start);
+        let bounds = Bounds { since: since.0, floor: snapshot.first_believable().0 };
+        let settings = self.settings.clone();
+        let request = Request { session, engine: ENGINE, parent, bounds, start: facts.start, settings, progress };
+        let writer = Writer { generation: session.generation(), session: session.id() };
+        let stretch = match &self.horizon {
+            Some(horizon) => Stretch::Archived(horizon.clone()),
+            None => Stretch::Own(writer),
+        };
+        let mut files = snapshot.files()?;
+        let mut open = Some((snapshot, stretch));
+        let mut close = || match open.take() {
+            Some((snapshot, stretch)) => self.close(snapshot, stretch),
+            None => Err(Error::bug("the snapshot is closed twice")),
+        };
+        backup::take(&self.vault, &request, &mut files, &mut close, (self.clock.clone(), self.entropy.as_ref()))
+    }
+
+    /// Thaws the server, waits for the log, and says what the manifest needs.
+    fn close(&self, snapshot: Snapshot, stretch: Stretch) -> Result<Closing> {
+        let (facts, started) = (snapshot.facts().clone(), snapshot.start_time());
+        let tablespaces = snapshot.tablespaces().to_vec();
+        let closed = snapshot.close()?;
+        let from = facts.start.aligned_down(u64::from(facts.server.wal_segment_size).max(BLOCK_BYTES));
+        stretch.finish(self, facts.timeline, from, closed.stop)?;
+        let range = (from, closed.stop);
+        let objects = chains::objects(&self.vault.repository, &self.stream, facts.timeline, range)?;
+        let hole = || Error::transient(format!("the journal has a hole between {from} and {}", closed.stop));
+        let objects = objects.ok_or_else(hole).doing("close", "the backup")?;
+        let journal = objects.into_iter().map(|(name, size)| (name.to_string(), size)).collect();
+        let needs = Needs { stream: self.stream.clone(), timeline: facts.timeline, from, to: closed.stop };
+        let stored = Stored { facts, stop: closed.stop, stop_time: closed.stop_time, tablespaces };
+        let (stop, finished, engine) = (closed.stop, closed.stop_time, stored.to_json()?);
+        Ok(Closing { files: closed.files, engine, started, finished, stop, needs: Some(needs), journal })
+    }
+}
+
+/// The log of the backup itself: archived by somebody else, or by us when the files are read.
+enum Stretch {
+    Archived(Arc<Horizon>),
+    Own(Writer),
+}
+
+impl Stretch {
+    fn finish(
+        self,
+        task: &TakeBackup,
+        timeline: farshore_types::Timeline,
+        from: Position,
+        stop: Position,
+    ) -> Result<()> {
+        match self {
+            Stretch::Archived(horizon) => ArchiveLog::await_durable(&horizon, timeline, stop, LOG_PATIENCE),
+            Stretch::Own(writer) => {
+                let archive = ArchiveLog {
+                    server: task.server.clone(),
+                    slot: None,
+                    vault: task.vault.clone(),
+                    writer,
+                    stream: task.stream.clone(),
+                    interval: INTERVAL,
+                    workers: task.settings.workers,
+                    horizon: Arc::default(),
+                    stop: Arc::default(),
+                    breaks: Arc::default(),
+                    clock: task.clock.clone(),
+                    entropy: task.entropy.clone(),
+                };
+                archive.stretch(Place { timeline, from }, stop)
+            }
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! The command line: what can be typed, with examples. No logic here.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Databases on your own machines that survive the loss of a region.
+#[derive(Debug, Parser)]
+#[command(name = "farshore", version, propagate_version = true)]
+pub struct Cli {
+    /// Print JSON instead of tables.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Log what is being done.
+    #[arg(short, long, global = true)]
+    pub verbose: bool,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Look into a region's store: list, show, verify, restore and export backups. Needs nothing but the store and a key.
+    #[command(subcommand)]
+    Vault(VaultCommand),
+    /// Make a key file, for a region or for recovery.
+    #[command(after_help = "Example:\n  farshore keygen north.key")]
+    Keygen {
+        /// Where to write it; must not exist. Only you can read it.
+        file: PathBuf,
+    },
+    /// Take one backup of a running server.
+    #[command(subcommand)]
+    Backup(BackupCommand),
+    /// Protect a running server: archive its log without pause and back it up on time, until interrupted.
+    #[command(subcommand)]
+    Attach(AttachCommand),
+    /// Say what is usable on this machine, and how to install what is missing.
+    Doctor,
+}
+
+/// Which server, and where its backups go.
+#[derive(Debug, Clone, Args)]
+pub struct SourceArgs {
+    /// Directory of the server's Unix socket, or 127.0.0.1.
+    #[arg(long, value_name = "DIR|ADDRESS", default_value = "/var/run/postgresql")]
+    pub host: String,
+    /// The server's port.
+    #[arg(long, default_value_t = 5432)]
+    pub port: u16,
+    /// The role to log in as; `farshore attach pg --rights` prints what it needs.
+    #[arg(long, default_value = "postgres")]
+    pub user: String,
+    /// A file that holds the role's password; never on the command line.
+    #[arg(long, value_name = "FILE")]
+    pub password_file: Option<PathBuf>,
+    /// The data directory as this host sees it, if it differs from what the server says.
+    #[arg(long, value_name = "DIR")]
+    pub data_directory: Option<PathBuf>,
+    /// The service's name in the store.
+    #[arg(long, value_name = "NAME", default_value = "pg-1")]
+    pub service: String,
+    /// The region's store; made if it does not exist.
+    #[arg(long, value_name = "URL")]
+    pub store: String,
+    /// The region's key file (`farshore keygen`).
+    #[arg(long, value_name = "FILE")]
+    pub identity: PathBuf,
+    /// Further public keys (age1…) that may open the backups: the recovery key, other regions' keys.
+    #[arg(long, value_name = "KEY")]
+    pub recipient: Vec<String>,
+    /// Threads that read, compress and encrypt.
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub workers: u16,
+    /// Bound on bytes read per second, for example 50000000.
+    #[arg(long, value_name = "BYTES")]
+    pub rate: Option<u64>,
+}
+
+/// Servers that can be backed up.
+#[derive(Debug, Subcommand)]
+pub enum BackupCommand {
+    /// PostgreSQL 13 to 18.
+    #[command(
+        after_help = "Example:\n  farshore backup pg --host /run/postgresql --store file:///srv/north --identity north.key"
+    )]
+    Pg {
+        #[command(flatten)]
+        source: SourceArgs,
+        /// Read and put every byte, even if there is a backup to build on.
+        #[arg(long)]
+        full: bool,
+    },
+}
+
+/// Servers that can be protected.
+#[derive(Debug, Subcommand)]
+pub enum AttachCommand {
+    /// PostgreSQL 13 to 18.
+    #[command(
+        after_help = "Example:\n  farshore attach pg --host /run/postgresql --store file:///srv/north --identity north.key --recipient age1…"
+    )]
+    Pg {
+        #[command(flatten)]
+        source: SourceArgs,
+        /// Print the SQL that gives a role the rights it needs, and stop.
+        #[arg(long)]
+        rights: bool,
+        /// Ship the log at least this often, in milliseconds.
+        #[arg(long, value_name = "MS", default_value_t = 2000, value_parser = clap::value_parser!(u64).range(100..=3_600_000))]
+        interval_ms: u64,
+        /// Take a backup this often, in seconds.
+        #[arg(long, value_name = "SECONDS", default_value_t = 86_400, value_parser = clap::value_parser!(u64).range(10..=31_536_000))]
+        every_s: u64,
+        /// A Unix socket that answers `status`, `backup` and `backup full`.
+        #[arg(long, value_name = "PATH")]
+        control: Option<PathBuf>,
+    },
+}
+
+/// Which store, with which key.
+#[derive(Debug, Clone, Args)]
+pub struct StoreArgs {
+    /// The region's store, or one service's folder in it: file:///path or a plain path.
+    #[arg(long, value_name = "URL")]
+    pub store: String,
+    /// Key file: the region's, or the recovery identity (lines AGE-SECRET-KEY-1…).
+    #[arg(long, value_name = "FILE")]
+    pub identity: Option<PathBuf>,
+    /// Which service, if the store holds several.
+    #[arg(long, value_name = "NAME")]
+    pub service: Option<String>,
+}
+
+/// Commands on a store.
+#[derive(Debug, Subcommand)]
+pub enum VaultCommand {
+    /// List services and their backups.
+    #[command(after_help = "Example:\n  farshore vault list --store file:///srv/north")]
+    List {
+        #[command(flatten)]
+        store: StoreArgs,
+    },
+    /// Show one backup: what it is of, what it needs, which moments it reaches.
+    #[command(after_help = "Example:\n  farshore vault show newest --store file:///srv/north --identity north.key")]
+    Show {
+        #[command(flatten)]
+        store: StoreArgs,
+        /// `newest`, a sequence number, or the start of a name.
+        #[arg(default_value = "newest")]
+        backup: String,
+        /// Also list the files.
+        #[arg(long)]
+        files: bool,
+    },
+    /// Check that backups can be restored. Level 0 lists, 1 hashes every object without a key, 2 decrypts and checks all content.
+    #[command(
+        after_help = "Examples:\n  farshore vault verify --store file:///srv/north --identity north.key\n  farshore vault verify --store file:///srv/north --level 1"
+    )]
+    Verify {
+        #[command(flatten)]
+        store: StoreArgs,
+        /// Only this backup.
+        #[arg(long, value_name = "BACKUP")]
+        backup: Option<String>,
+        /// How deep.
+        #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(0..=2))]
+        level: u8,
+    },
+    /// Write a backup's files into a folder, with the log that makes them consistent: a server can be started on it.
+    #[command(
+        after_help = "Example:\n  farshore vault restore newest --store file:///srv/south --identity south.key --to /srv/data"
+    )]
+    Restore {
+        #[command(flatten)]
+        store: StoreArgs,
+        /// `newest`, a sequence number, or the start of a name.
+        #[arg(default_value = "newest")]
+        backup: String,
+        /// The folder: new, empty, or of an earlier run of the same restore.
+        #[arg(long, value_name = "DIR")]
+        to: PathBuf,
+        /// Write only this path of the backup, to standard output if DIR is `-`.
+        #[arg(long, value_name = "PATH")]
+        file: Option<String>,
+    },
+    /// Write a backup's files as they are, without encryption: into a folder, or as a tar archive (`-` is standard output).
+    #[command(
+        after_help = "Examples:\n  farshore vault export newest --store file:///srv/south --identity south.key --to out/\n  farshore vault export 3 --store file:///srv/south --identity south.key --to backup.tar"
+    )]
+    Export {
+        #[command(flatten)]
+        store: StoreArgs,
+        /// `newest`, a sequence number, or the start of a name.
+        #[arg(default_value = "newest")]
+        backup: String,
+        /// A folder, a name that ends in `.tar`, or `-`.
+        #[arg(long, value_name = "DIR|FILE.tar|-")]
+        to: String,
+    },
+}

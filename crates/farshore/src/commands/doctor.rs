@@ -1,0 +1,58 @@
+//! `farshore doctor`: what is usable on this machine, and the command that installs what is missing.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use farshore_engines::postgresql::provision::candidates;
+use farshore_types::Result;
+use serde_json::json;
+
+use crate::output;
+
+/// Programs of a PostgreSQL installation beyond the server, and what is not possible without them.
+const EXTRAS: [(&str, &str); 3] =
+    [("pg_amcheck", "checking restored databases"), ("pg_dump", "logical exports"), ("pgbench", "the demo's load")];
+
+/// Looks, and prints. Exit status 1 if no database server is usable.
+pub fn run(as_json: bool) -> Result<ExitCode> {
+    let search_path = std::env::var_os("PATH");
+    let found = candidates(None, search_path.as_deref());
+    let root = rustix::process::geteuid().is_root();
+    let engine_user = !root
+        || std::fs::read_to_string("/etc/passwd")
+            .is_ok_and(|text| text.lines().any(|line| line.starts_with("postgres:")));
+    if as_json {
+        output::json(
+            &json!({"postgresql": found, "root": root, "engine_user": engine_user, "usable": !found.is_empty() && engine_user}),
+        );
+        return Ok(status(!found.is_empty() && engine_user));
+    }
+    if found.is_empty() {
+        output::say("PostgreSQL: not found.");
+        output::say("  install it without starting a server: as root,");
+        output::say(
+            "  mkdir -p /etc/postgresql-common && echo 'create_main_cluster = false' >> /etc/postgresql-common/createcluster.conf",
+        );
+        output::say("  apt-get install postgresql");
+    }
+    for folder in &found {
+        output::say(&format!("PostgreSQL: {}", folder.display()));
+        for (program, what) in EXTRAS {
+            if !folder.join(program).is_file() && !Path::new("/usr/bin").join(program).is_file() {
+                output::say(&format!("  {program} is missing: no {what}. apt-get install postgresql-contrib"));
+            }
+        }
+    }
+    match (root, engine_user) {
+        (true, true) => output::say("Databases run as user postgres; their data may lie in /var/lib/farshore."),
+        (true, false) => {
+            output::say("User postgres is missing: databases do not run as root. adduser --system --group postgres")
+        }
+        (false, _) => output::say("Databases run as you; their data may lie in ~/.local/share/farshore."),
+    }
+    Ok(status(!found.is_empty() && engine_user))
+}
+
+fn status(usable: bool) -> ExitCode {
+    if usable { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
