@@ -105,22 +105,44 @@ impl Repository {
         Ok(found)
     }
 
-    /// Whether a sweep has announced that it deletes this backup.
-    pub(crate) fn condemned(&self, id: &BackupId) -> Result<bool> {
+    /// Reads every tombstone, oldest name first; one that vanishes meanwhile is done with.
+    pub(crate) fn tombstones(&self, each: &mut dyn FnMut(&ObjectInfo, Tombstone) -> Result<()>) -> Result<()> {
         for info in self.listed(TOMBSTONES)? {
             let name = NoteName::parse(TOMBSTONES, &info.name)?;
             let bytes = match self.store.get(&info.name) {
                 Err(error) if error.kind() == ErrorKind::Missing => continue,
                 bytes => bytes.doing("read", "a tombstone")?,
             };
-            let tombstone: Tombstone = notes::decode(&info.name, name.hash, &bytes)?;
-            for manifest in &tombstone.manifests {
-                if ManifestName::parse(manifest)?.id == *id {
-                    return Ok(true);
-                }
-            }
+            each(&info, notes::decode(&info.name, name.hash, &bytes)?)?;
         }
-        Ok(false)
+        Ok(())
+    }
+
+    /// Whether a sweep has announced that it deletes this backup.
+    pub(crate) fn condemned(&self, id: &BackupId) -> Result<bool> {
+        let mut found = false;
+        self.tombstones(&mut |_, tombstone| {
+            for manifest in &tombstone.manifests {
+                found |= ManifestName::parse(manifest)?.id == *id;
+            }
+            Ok(())
+        })?;
+        Ok(found)
+    }
+
+    /// The first of these packs and journal objects that a sweep has announced to delete.
+    pub(crate) fn condemned_of(&self, names: &[String]) -> Result<Option<String>> {
+        if names.is_empty() {
+            return Ok(None);
+        }
+        let names: HashSet<&str> = names.iter().map(String::as_str).collect();
+        let mut found = None;
+        self.tombstones(&mut |_, tombstone| {
+            let mut condemned = tombstone.packs.into_iter().chain(tombstone.journal);
+            found = found.take().or_else(|| condemned.find(|name| names.contains(name.as_str())));
+            Ok(())
+        })?;
+        Ok(found)
     }
 
     /// Sessions that may commit nothing any more.

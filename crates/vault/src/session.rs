@@ -78,8 +78,8 @@ impl Session {
         self.note.pins
     }
 
-    /// The last check before a commit: the deadline has not passed, no fence stands, and the pinned backup is still there and
-    /// named in no tombstone.
+    /// The last check before a commit: the deadline has not passed, no fence stands, the pinned backup is still there and named in
+    /// no tombstone, and no tombstone names anything that is needed besides (`Busy`: try again after the sweep).
     pub fn check(&self) -> Result<()> {
         if self.clock.monotonic().saturating_sub(self.began) >= self.deadline {
             let what = format!("the session took longer than its deadline of {} s", self.deadline.as_secs());
@@ -98,6 +98,23 @@ impl Session {
                 return Err(Error::conflict(format!("the backup {pinned} that this one builds on has expired"))
                     .hint("start again"));
             }
+        }
+        match self.repository.condemned_of(&self.note.needs)? {
+            Some(name) => Err(Error::busy(format!("a sweep is about to delete {name}, which is needed"))
+                .hint("try again when the sweep has ended")),
+            None => Ok(()),
+        }
+    }
+
+    /// The check right after a commit: what was committed counts only if no sweep has given the session up meanwhile, and none can
+    /// any more. A sweep looks for the manifest before it fences a session, and does so no earlier than twice the deadline.
+    pub fn confirm(&self) -> Result<()> {
+        if self.repository.fenced()?.contains(&self.id()) {
+            return Err(Error::conflict("the session was fenced while it was committing").hint("start again"));
+        }
+        if self.clock.monotonic().saturating_sub(self.began) >= self.deadline.saturating_mul(2) {
+            let what = "the commit took so long that a sweep may have given it up";
+            return Err(Error::conflict(what).hint("start again, then see which backups are listed"));
         }
         Ok(())
     }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use common::{Bench, KIND, PAGE, log, page};
 use farshore_objects::{Bucket, ObjectStore};
 use farshore_types::{Generation, PageKind, PageState, Progress, SessionId};
-use farshore_vault::backup::{Closing, Taken};
+use farshore_vault::backup::Taken;
 use farshore_vault::care::verify::{Finding, Gravity, Level, Request, Verified, Which, verify};
 use farshore_vault::format::notes::{self, FenceNote, Purpose, SessionNote, Tombstone};
 use farshore_vault::names::{ManifestName, SESSIONS, TOMBSTONES};
@@ -16,12 +16,6 @@ use farshore_vault::{Identity, Repository};
 
 fn table(blocks: u32, position: u64) -> Vec<u8> {
     (0..blocks).flat_map(|block| page(block, position + u64::from(block), block as u8)).collect()
-}
-
-fn taken(bench: &Bench, start: u64, parent: Option<(&ManifestName, u64)>, closing: Closing) -> Taken {
-    let mut closing = Some(closing);
-    let mut files = bench.list().into_iter().map(Ok);
-    bench.try_backup_of(&mut files, start, parent, &mut || Ok(closing.take().unwrap())).unwrap()
 }
 
 /// A repository with every kind of object: two backups, journal, history, an unused wrap, a fence, a session, a tombstone.
@@ -33,14 +27,14 @@ fn filled() -> (Bench, Taken, Taken) {
     bench.write("base/table.pages", &table(200, 10));
     bench.write("base/small", b"small");
     let journal = vec![log::put(&bench.vault, 1, (1000, 1500), &bench.entropy)];
-    let full = taken(&bench, 1000, None, log::closing(1, (1000, 1500), journal));
+    let full = log::backup(&bench, 1000, None, log::closing(1, (1000, 1500), journal));
     bench.write("base/table.pages", &[table(200, 10), table(1, 1600)].concat());
     let journal = vec![
         log::put(&bench.vault, 1, (1500, 2000), &bench.entropy),
         log::put_history(&bench.vault, 1, &bench.entropy),
     ];
     let closing = log::closing(1, (1500, 2000), journal);
-    let next = taken(&bench, 1600, Some((&full.name, 1000)), closing);
+    let next = log::backup(&bench, 1600, Some((&full.name, 1000)), closing);
     log::put(&bench.vault, 1, (2000, 2000), &bench.entropy);
     let session = SessionId([9; 16]);
     let (fence, bytes) = notes::encode_fence(&FenceNote { session, reason: "a test".to_string() }).unwrap();

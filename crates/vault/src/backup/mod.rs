@@ -134,9 +134,7 @@ pub fn take(
     session.check()?;
     // If we are stopped here for longer than the deadline, a sweep fences the session and readers ignore the manifest.
     vault.repository.store().put_new(&name.to_string(), bytes.into()).doing("commit", "a backup")?;
-    if vault.repository.fenced()?.contains(&session.id()) {
-        return Err(Error::conflict("the backup was fenced while it was being committed").hint("take it again"));
-    }
+    session.confirm()?;
     Ok(Taken { name, custody, bad_pages })
 }
 

@@ -5,10 +5,13 @@ use std::collections::BTreeMap;
 use farshore_objects::ObjectStore;
 use farshore_types::{Entropy, Generation, Position, SessionId, Timeline, Timestamp};
 use farshore_vault::Vault;
-use farshore_vault::backup::Closing;
+use farshore_vault::backup::{Closing, Taken};
 use farshore_vault::format::manifest::Needs;
 use farshore_vault::format::seal::Squeeze;
 use farshore_vault::journal::WAL;
+use farshore_vault::names::ManifestName;
+
+use super::Bench;
 use farshore_vault::journal::object::{Range, Writer, seal_history, seal_range};
 
 pub const WRITER: Writer = Writer { generation: Generation(1), session: SessionId([0xaa; 16]) };
@@ -43,6 +46,13 @@ pub fn closing(timeline: u32, (from, to): (u64, u64), journal: Vec<(String, u64)
     let (from, to) = (Position(from), Position(to));
     let needs = Some(Needs { stream: WAL.to_string(), timeline: Timeline(timeline), from, to });
     Closing { needs, journal, finished: Timestamp::from_micros(to.0 as i64 * 10), ..super::closing(to.0) }
+}
+
+/// Takes a backup that ends with this closing.
+pub fn backup(bench: &Bench, start: u64, parent: Option<(&ManifestName, u64)>, closing: Closing) -> Taken {
+    let mut closing = Some(closing);
+    let mut files = bench.list().into_iter().map(Ok);
+    bench.try_backup_of(&mut files, start, parent, &mut || Ok(closing.take().unwrap())).unwrap()
 }
 
 /// Every object of a store with its bytes.
