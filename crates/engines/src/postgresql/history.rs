@@ -51,13 +51,18 @@ impl History {
         Ok(History { timeline, switches })
     }
 
-    /// The history of a timeline from `pg_wal` of a data directory. Timeline 1 has no file.
+    /// The history of a timeline from `pg_wal` of a data directory. Timeline 1 has no file; where another one has none
+    /// either (`pg_resetwal` leaves it so), nothing before it counts as its past.
     pub fn load(data_directory: &Path, timeline: Timeline) -> Result<History> {
         if timeline == Timeline(1) {
             return Ok(History::first());
         }
         let path = data_directory.join("pg_wal").join(file_name(timeline));
-        let content = std::fs::read(&path).map_err(|error| Error::io(error, "read", path.display()))?;
+        let content = match std::fs::read(&path) {
+            Ok(content) => content,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+            Err(error) => return Err(Error::io(error, "read", path.display())),
+        };
         if content.len() > FILE_BYTES_MAX {
             return Err(Error::corrupt(format!("{} has {} bytes", path.display(), content.len())));
         }
@@ -160,6 +165,16 @@ mod tests {
         assert!(
             History::first().contains(Timeline(1), Position(0)) && !History::first().contains(Timeline(2), Position(9))
         );
+    }
+
+    #[test]
+    fn a_timeline_without_a_history_file_has_no_past() {
+        let directory = tempfile::tempdir().unwrap();
+        let history = History::load(directory.path(), Timeline(3)).unwrap();
+        assert!(history.contains(Timeline(3), Position(5)) && !history.contains(Timeline(2), Position(5)));
+        std::fs::create_dir(directory.path().join("pg_wal")).unwrap();
+        std::fs::write(directory.path().join("pg_wal/00000003.history"), "2\t0/9\tx\n").unwrap();
+        assert!(History::load(directory.path(), Timeline(3)).unwrap().contains(Timeline(2), Position(5)));
     }
 
     #[test]

@@ -9,7 +9,8 @@ use crate::support::{Cluster, clock, command, installations, run};
 
 #[test]
 fn every_field_equals_what_pg_controldata_prints() {
-    for bin in installations() {
+    // Packages of bare servers come without it.
+    for bin in installations().into_iter().filter(|bin| bin.join("pg_controldata").exists()) {
         for options in [&["--data-checksums", "--wal-segsize=4"][..], &[][..]] {
             let mut cluster = Cluster::make(&bin, options);
             cluster.run(&[
@@ -77,4 +78,35 @@ fn a_control_file_is_read_whole_while_the_server_writes_it() {
             assert_eq!(read_stable(&cluster.data, clock().as_ref()).unwrap().0.state, State::InProduction);
         }
     });
+}
+
+#[test]
+fn the_fields_equal_what_the_server_says_of_itself() {
+    for bin in installations() {
+        let mut cluster = Cluster::make(&bin, &["--data-checksums", "--wal-segsize=4"]);
+        cluster.run(&["max_connections=33", "max_prepared_transactions=7", "track_commit_timestamp=on"]);
+        cluster.sql("CHECKPOINT");
+        let (control, _) = read_stable(&cluster.data, clock().as_ref()).unwrap();
+        let columns = "checkpoint_lsn, redo_lsn, timeline_id, pg_control_version, catalog_version_no, system_identifier, \
+             database_block_size, blocks_per_segment, bytes_per_wal_segment, data_page_checksum_version";
+        let parts = "pg_control_checkpoint() AS a, pg_control_system() AS b, pg_control_init() AS c";
+        let mut answer = cluster.connect().query(&format!("SELECT {columns} FROM {parts}")).unwrap();
+        let said: Vec<String> = answer.rows.remove(0).into_iter().flatten().collect();
+        let read = [
+            control.checkpoint.to_string(),
+            control.redo.to_string(),
+            control.timeline.0.to_string(),
+            control.control_version.to_string(),
+            control.catalog_version.to_string(),
+            control.system_identifier.to_string(),
+            control.block_size.to_string(),
+            control.relation_segment_blocks.to_string(),
+            control.wal_segment_size.to_string(),
+            control.data_checksum_version.to_string(),
+        ];
+        assert_eq!(said, read);
+        let limits = control.limits;
+        assert_eq!((limits.connections, limits.prepared_transactions, limits.track_commit_timestamp), (33, 7, true));
+        assert!((control.wal_level, control.state) == (1, State::InProduction) && !control.wal_log_hints);
+    }
 }

@@ -5,6 +5,7 @@
 
 mod attach;
 mod control;
+mod copy;
 mod files;
 mod provision;
 mod recovery;

@@ -10,41 +10,14 @@ use farshore_engines::postgresql::recovery::{
 };
 use farshore_engines::postgresql::snapshot::{Checkpoint, Closed, Options, Snapshot};
 use farshore_engines::postgresql::wire::{Address, Connection, Settings};
-use farshore_types::snapshot::{ClosingFile, SourceKind};
+use farshore_types::snapshot::ClosingFile;
 use farshore_types::{ErrorKind, Position, Target, TargetKind, Timeline, Timestamp};
 
+use crate::copy::copy;
 use crate::provision::{configuration, execute, installation, write_files};
 use crate::support::{Cluster, clock, give, installations, make_directory};
 
 const WAIT: std::time::Duration = std::time::Duration::from_secs(60);
-
-/// Copies a listing to a directory as a restore would: the tablespaces to their new places.
-fn copy(snapshot: &Snapshot, data: &Path, placements: &[Placement]) {
-    make_directory(data);
-    std::fs::set_permissions(data, PermissionsExt::from_mode(0o700)).unwrap();
-    for Placement { oid, target } in placements {
-        make_directory(&data.parent().unwrap().join(format!("spaces/{oid}")));
-        assert!(target.is_dir());
-    }
-    for file in snapshot.files().unwrap().map(Result::unwrap) {
-        let destination = data.join(&file.path);
-        let placed = placements.iter().find(|placement| file.path == format!("pg_tblspc/{}", placement.oid));
-        match (&file.kind, placed) {
-            (SourceKind::Directory, Some(placement)) => {
-                std::os::unix::fs::symlink(&placement.target, &destination).unwrap();
-            }
-            (SourceKind::Directory, None) => make_directory(&destination),
-            (SourceKind::Link(_), _) => continue,
-            _ => {
-                std::fs::copy(&file.location, &destination).unwrap();
-                give(&destination);
-            }
-        }
-        if placed.is_none() {
-            std::fs::set_permissions(&destination, PermissionsExt::from_mode(file.mode)).unwrap();
-        }
-    }
-}
 
 /// A script that fetches from a directory.
 fn fetch_script(base: &Path) -> PathBuf {

@@ -10,7 +10,8 @@ use farshore_engines::postgresql::wire::sqlstate;
 use farshore_types::{ErrorKind, Position, Timeline};
 use rustix::process::Signal;
 
-use crate::snapshot::{standby_of, wait_for};
+use crate::copy::standby_of;
+use crate::snapshot::wait_for;
 use crate::support::{Cluster, clock, installations};
 
 const SEGMENT: u64 = 16 << 20;

@@ -6,7 +6,8 @@ use farshore_engines::postgresql::wire::Connection;
 use farshore_types::snapshot::SourceKind;
 use farshore_types::{ErrorKind, Position, Timeline};
 
-use crate::support::{Cluster, clock, command, installations, make_directory, run};
+use crate::copy::standby_of;
+use crate::support::{Cluster, clock, installations, make_directory};
 
 fn options(label: &str) -> Options {
     Options { label: label.to_string(), checkpoint: Checkpoint::Fast, data_directory: None }
@@ -134,17 +135,6 @@ fn minimal_logging_and_unusable_labels_are_refused() {
     // Without checksums and hint logging no page position may be believed.
     let server = farshore_engines::postgresql::server::Server::read(&mut cluster.connect()).unwrap();
     assert!(!server.positions_believable() && !server.layout().unwrap().believe_positions);
-}
-
-/// A running standby of a cluster.
-pub fn standby_of(cluster: &Cluster) -> Cluster {
-    let mut standby = cluster.beside("standby");
-    let mut basebackup = command(cluster.bin.join("pg_basebackup"));
-    basebackup.arg("-D").arg(&standby.data).args(["-R", "-X", "stream", "-c", "fast", "-U", "postgres"]);
-    basebackup.arg("-h").arg(cluster.base()).arg("-p").arg(cluster.port.to_string());
-    run(basebackup);
-    standby.run(&[]);
-    standby
 }
 
 /// Asks until the answer is `true`.

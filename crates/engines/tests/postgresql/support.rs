@@ -19,12 +19,19 @@ pub const PASSWORD: &str = "correct horse 'battery'";
 const START_DEADLINE: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_millis(20);
 
-/// Directories of binaries to test with; at least one.
+/// Directories of binaries to test with: the installed ones, and the one that `FARSHORE_TEST_PG_NEXT` names, which must
+/// be there under `CI=true`.
 pub fn installations() -> Vec<PathBuf> {
     let installed =
         fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten().map(|entry| entry.path().join("bin"));
-    let next = std::env::var_os("FARSHORE_TEST_PG_NEXT").map(PathBuf::from);
-    let found: Vec<PathBuf> = installed.chain(next).filter(|bin| bin.join("postgres").exists()).collect();
+    let mut found: Vec<PathBuf> = installed.filter(|bin| bin.join("postgres").exists()).collect();
+    match std::env::var_os("FARSHORE_TEST_PG_NEXT").map(PathBuf::from) {
+        Some(next) => {
+            assert!(next.join("postgres").exists(), "FARSHORE_TEST_PG_NEXT names {}: no server there", next.display());
+            found.push(next);
+        }
+        None => assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "CI needs FARSHORE_TEST_PG_NEXT"),
+    }
     assert!(!found.is_empty(), "no PostgreSQL below /usr/lib/postgresql and none in FARSHORE_TEST_PG_NEXT");
     found
 }
