@@ -5,4 +5,5 @@
 
 pub mod copy;
 mod floor;
+pub mod retention;
 pub mod verify;

@@ -106,7 +106,7 @@ pub fn copy_all(
         let threads: Vec<_> = (0..workers.clamp(1, wanted.len().max(1))).map(|_| scope.spawn(work)).collect();
         let panicked = |_| Error::bug("a thread of the copy panicked");
         let done = threads.into_iter().map(|thread| thread.join().map_err(panicked).and_then(|done| done));
-        done.reduce(|first, second| worse(first, second)).unwrap_or(Ok(()))
+        done.reduce(worse).unwrap_or(Ok(()))
     })?;
     Ok(Copied { objects: wanted.len() as u64, bytes: bytes.into_inner(), skipped: 0 })
 }
