@@ -470,7 +470,7 @@ mod tests {
             assert!(open(&root, &place(), &flipped).is_err(), "flip at {at}");
             assert!(open(&root, &place(), &bytes[..at]).is_err(), "cut at {at}");
         }
-        let mut longer = bytes.clone();
+        let mut longer = bytes;
         longer.push(0);
         assert!(open(&root, &place(), &longer).is_err());
     }

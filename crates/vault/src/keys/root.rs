@@ -112,7 +112,7 @@ mod tests {
         let repository = RepositoryId([5; 16]);
         let (name, bytes) = key.wrap(repository, &ours.recipients()[0], &entropy).unwrap();
         let open = |id: &Identity, repository| RootKey::unwrap_from(&name, &bytes, repository, id);
-        assert_eq!(open(&ours, repository).unwrap(), Some(key.clone()));
+        assert_eq!(open(&ours, repository).unwrap(), Some(key));
         assert_eq!(open(&theirs, repository).unwrap(), None);
         assert!(open(&ours, RepositoryId([6; 16])).is_err());
     }

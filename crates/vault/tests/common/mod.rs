@@ -1,5 +1,6 @@
 //! A folder of files that can be changed, backed up and compared: what the vault's tests share.
 #![allow(dead_code, reason = "each test file uses a part of it")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends where something is not as it must be")]
 
 pub mod edits;
 pub mod log;
@@ -28,7 +29,7 @@ fn changed_at(page: &[u8]) -> u64 {
     u64::from_le_bytes(page[..8].try_into().unwrap())
 }
 
-fn sum(page: &[u8], block: u32) -> u16 {
+pub fn sum(page: &[u8], block: u32) -> u16 {
     let body = page[..8].iter().chain(&page[10..]);
     body.fold(block.wrapping_mul(31) as u16, |sum, &byte| sum.rotate_left(3) ^ u16::from(byte).wrapping_mul(257))
 }
