@@ -37,6 +37,16 @@ pub enum Command {
     /// Protect a running server: archive its log without pause and back it up on time, until interrupted.
     #[command(subcommand)]
     Attach(AttachCommand),
+    /// Make a new server from a region's backups, at an exact moment. The source is not needed, and never touched.
+    #[command(subcommand)]
+    Fork(ForkCommand),
+    /// Stop the databases below a folder, cleanly.
+    #[command(after_help = "Example:\n  farshore down --data /var/lib/farshore/fork-1")]
+    Down {
+        /// A fork's folder, or one that holds several.
+        #[arg(long, value_name = "DIR")]
+        data: PathBuf,
+    },
     /// Say what is usable on this machine, and how to install what is missing.
     Doctor,
 }
@@ -199,5 +209,57 @@ pub enum VaultCommand {
         /// A folder, a name that ends in `.tar`, or `-`.
         #[arg(long, value_name = "DIR|FILE.tar|-")]
         to: String,
+    },
+}
+
+/// What to fork.
+#[derive(Debug, Subcommand)]
+pub enum ForkCommand {
+    /// PostgreSQL 13 to 18.
+    #[command(
+        after_help = "Examples:\n  farshore fork pg --store file:///srv/south --identity south.key --data /var/lib/farshore/fork-1\n  farshore fork pg --store file:///srv/south --identity recovery.key --data /var/lib/farshore/fork-2 --at 2026-11-21T10:15:00Z"
+    )]
+    Pg {
+        #[command(flatten)]
+        store: StoreArgs,
+        /// The fork's own folder.
+        #[arg(long, value_name = "DIR")]
+        data: PathBuf,
+        /// Up to this moment (RFC 3339 with offset). Without any target: the newest archived moment.
+        #[arg(long, value_name = "TIME", group = "target")]
+        at: Option<String>,
+        /// Up to this log position.
+        #[arg(long, value_name = "LSN", group = "target")]
+        position: Option<String>,
+        /// Up to this transaction.
+        #[arg(long, value_name = "XID", group = "target")]
+        transaction: Option<u64>,
+        /// Up to this named point (`pg_create_restore_point`).
+        #[arg(long, value_name = "NAME", group = "target")]
+        point: Option<String>,
+        /// Only what makes the newest backup consistent.
+        #[arg(long, group = "target")]
+        immediate: bool,
+        /// Stop just before the target instead of just after it.
+        #[arg(long)]
+        exclusive: bool,
+        /// TCP port on 127.0.0.1; a free one is picked if none is given.
+        #[arg(long)]
+        port: Option<u16>,
+        /// Name of the fork as a service of its own, in the same store. Its first backup is taken at once.
+        #[arg(long, value_name = "NAME")]
+        new_service: Option<String>,
+        /// Further public keys that may open the fork's backups.
+        #[arg(long, value_name = "KEY")]
+        recipient: Vec<String>,
+        /// The source's superuser.
+        #[arg(long, default_value = "postgres")]
+        superuser: String,
+        /// The folder of postgres, initdb and pg_ctl, if not the installed ones.
+        #[arg(long, value_name = "DIR")]
+        bin: Option<PathBuf>,
+        /// Threads that read and write.
+        #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=64))]
+        workers: u16,
     },
 }

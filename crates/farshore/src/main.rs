@@ -2,6 +2,7 @@
 
 mod cli;
 mod commands;
+mod installed;
 mod output;
 mod progress;
 mod source;

@@ -13,6 +13,7 @@ use std::time::Duration;
 use crossbeam_channel::{SendTimeoutError, Sender};
 use farshore_engines::postgresql::history::History;
 use farshore_engines::postgresql::replication::{Event, Identity, Replication, Stream};
+use farshore_engines::postgresql::server::Watermark;
 use farshore_engines::postgresql::slot::{self, WalStatus};
 use farshore_engines::postgresql::wire::{Connection, Settings as Server};
 use farshore_types::{Clock, Entropy, Error, ErrorKind, Position, Progress, Result, Timeline, Timestamp};
@@ -254,7 +255,13 @@ struct Receiving<'a> {
     chunk: Vec<u8>,
     chunk_from: Position,
     chunk_since: Duration,
-    /// The server's clock when we last had everything.
+    /// Asks the server for its clock and the end of its log; made when first needed.
+    clock_session: Option<Connection>,
+    /// Commits acknowledged before this moment lie before that position; it counts once we have come that far.
+    watermark: Option<Watermark>,
+    /// When the server was last asked.
+    asked: Duration,
+    /// Commits acknowledged before this moment have been received.
     caught_up: Timestamp,
     shipped_moment: Timestamp,
     mark_pause: Duration,
@@ -274,6 +281,9 @@ impl<'a> Receiving<'a> {
             chunk: Vec::new(),
             chunk_from: place.from,
             chunk_since: now,
+            clock_session: None,
+            watermark: None,
+            asked: Duration::ZERO,
             caught_up: Timestamp::default(),
             shipped_moment: Timestamp::default(),
             mark_pause: task.interval,
@@ -295,6 +305,7 @@ impl<'a> Receiving<'a> {
                 return Ok(Some(next));
             }
             let now = self.task.clock.monotonic();
+            self.watch(now)?;
             if !self.chunk.is_empty() && now.saturating_sub(self.chunk_since) >= self.task.interval {
                 self.ship(stream)?;
             }
@@ -307,6 +318,25 @@ impl<'a> Receiving<'a> {
         Position(self.chunk_from.0 + self.chunk.len() as u64)
     }
 
+    /// Keeps the newest restorable moment true: what a stream carries does not prove that a commit is not still under way.
+    fn watch(&mut self, now: Duration) -> Result<()> {
+        if let Some(reached) = self.watermark.filter(|watermark| self.end() >= watermark.position) {
+            self.caught_up = self.caught_up.max(reached.time);
+            self.watermark = None;
+        }
+        if self.until.is_some() || self.watermark.is_some() || now.saturating_sub(self.asked) < self.task.interval / 4 {
+            return Ok(());
+        }
+        self.asked = now;
+        let mut session = match self.clock_session.take() {
+            Some(session) => session,
+            None => Connection::connect(&self.task.server, self.task.clock.clone())?,
+        };
+        self.watermark = Some(Watermark::read(&mut session)?);
+        self.clock_session = Some(session);
+        Ok(())
+    }
+
     fn receive(&mut self, stream: &mut Stream) -> Result<Option<(Timeline, Position)>> {
         let wait = match self.chunk.is_empty() {
             true => self.task.interval.min(STATUS_PAUSE) / 2,
@@ -314,7 +344,7 @@ impl<'a> Receiving<'a> {
         };
         let (mut full, mut reply) = (false, false);
         match stream.next(wait)? {
-            Event::Wal { start, server_end, server_clock, bytes } => {
+            Event::Wal { start, bytes, .. } => {
                 if self.chunk.is_empty() {
                     self.chunk_since = self.task.clock.monotonic();
                     self.chunk.reserve(if bytes.len() > 64 << 10 { RANGE_BYTES } else { bytes.len() });
@@ -335,20 +365,12 @@ impl<'a> Receiving<'a> {
                         parts.push(self.cut());
                     }
                 }
-                if self.end() >= server_end {
-                    self.caught_up = self.caught_up.max(server_clock);
-                }
                 for part in parts {
                     self.send(stream, part)?;
                 }
                 full = self.chunk.len() >= RANGE_BYTES;
             }
-            Event::KeepAlive { server_end, server_clock, reply: wanted } => {
-                if self.end() >= server_end {
-                    self.caught_up = self.caught_up.max(server_clock);
-                }
-                reply = wanted;
-            }
+            Event::KeepAlive { reply: wanted, .. } => reply = wanted,
             Event::EndOfTimeline { next, switch } => return Ok(Some((next, switch))),
             Event::Nothing => {}
         }

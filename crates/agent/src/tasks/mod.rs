@@ -3,6 +3,7 @@
 
 pub mod archive_log;
 pub mod fetch_log;
+pub mod fork;
 pub mod protect;
 pub mod stored;
 pub mod take_backup;

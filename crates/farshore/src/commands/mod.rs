@@ -3,6 +3,8 @@
 mod attach;
 mod backup;
 mod doctor;
+mod down;
+mod fork;
 mod keygen;
 pub mod log_fetch;
 mod vault;
@@ -22,6 +24,8 @@ pub fn run(cli: &Cli) -> Result<ExitCode> {
         Command::Keygen { file } => keygen::run(file, cli.json),
         Command::Backup(command) => backup::run(command, cli.json, clock),
         Command::Attach(command) => attach::run(command, cli.json, clock),
+        Command::Fork(command) => fork::run(command, cli.json, clock),
+        Command::Down { data } => down::run(data, cli.json, clock),
         Command::Doctor => doctor::run(cli.json),
     }
 }

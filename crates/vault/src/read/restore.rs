@@ -16,6 +16,7 @@ use std::time::{Duration, SystemTime};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use farshore_types::error::ErrorContext;
+use farshore_types::snapshot::ClosingFile;
 use farshore_types::snapshot::path_order;
 use farshore_types::{Error, ErrorKind, Progress, Result, units};
 
@@ -40,13 +41,17 @@ pub struct Settings {
     pub owner: Option<(u32, u32)>,
     /// Parts of the backup that go elsewhere: a path and everything below it, and the folder that stands for it.
     pub relocate: Vec<(String, PathBuf)>,
+    /// Written instead of the backup's closing files.
+    pub closing: Option<Vec<ClosingFile>>,
+    /// Whether to make symbolic links; not for a copy that runs beside its source and could write through them.
+    pub links: bool,
     /// Whether to make the files durable before returning.
     pub sync: bool,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Settings { workers: 2, owner: None, relocate: Vec::new(), sync: true }
+        Settings { workers: 2, owner: None, relocate: Vec::new(), closing: None, links: true, sync: true }
     }
 }
 
@@ -101,7 +106,9 @@ pub fn restore(
     let failed = AtomicBool::new(false);
     let run = Restore { vault, backup, to, settings, progress, trusted, failed, files, kept, bytes };
     let links = run.write_files()?;
-    run.write_links(&links)?;
+    if settings.links {
+        run.write_links(&links)?;
+    }
     run.write_closing(&links)?;
     if settings.sync {
         run.sync()?;
@@ -327,7 +334,7 @@ impl Restore<'_> {
     }
 
     fn write_closing(&self, links: &[Entry]) -> Result<()> {
-        for closing in &self.backup.body.closing {
+        for closing in self.settings.closing.as_ref().unwrap_or(&self.backup.body.closing) {
             let beyond = |link: &Entry| link.path == closing.path || below(&link.path, &closing.path);
             if links.iter().any(beyond) {
                 return Err(Error::corrupt(format!("the backup has {:?} behind a link", closing.path)));

@@ -1,0 +1,54 @@
+//! `farshore down`: stops the databases below a folder, cleanly.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use farshore_agent::host::Host;
+use farshore_agent::tasks::fork;
+use farshore_types::error::ErrorContext;
+use farshore_types::{Clock, Result, SystemEntropy};
+use serde_json::json;
+
+use crate::{installed, output};
+
+/// How deep volumes are looked for.
+const DEPTH_MAX: usize = 3;
+
+/// Stops them all.
+pub fn run(data: &Path, as_json: bool, clock: Arc<dyn Clock>) -> Result<ExitCode> {
+    let host = Host::new(None, clock, Arc::new(SystemEntropy))?;
+    let mut stopped = Vec::new();
+    let data = std::path::absolute(data).doing("find", data.display())?;
+    for volume in volumes(&data, DEPTH_MAX)? {
+        let text = std::fs::read_to_string(volume.join("data").join("PG_VERSION")).doing("read", volume.display())?;
+        let major = text.trim().parse().unwrap_or(0);
+        if fork::stop(&host, &installed::major(&host, None, major)?, &volume)? {
+            stopped.push(volume);
+        }
+    }
+    match (as_json, stopped.is_empty()) {
+        (true, _) => output::json(&json!({"stopped": stopped})),
+        (false, true) => output::say("No database runs there."),
+        (false, false) => stopped.iter().for_each(|volume| output::say(&format!("Stopped {}.", volume.display()))),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Folders that hold a data directory which Farshore configured; a server that somebody else made is never stopped.
+fn volumes(folder: &Path, depth: usize) -> Result<Vec<PathBuf>> {
+    if folder.join("data").join("farshore.conf").is_file() {
+        return Ok(vec![folder.to_path_buf()]);
+    }
+    let mut found = Vec::new();
+    if depth > 0 {
+        for item in std::fs::read_dir(folder).doing("look into", folder.display())? {
+            let item = item.doing("look into", folder.display())?;
+            if item.file_type().is_ok_and(|kind| kind.is_dir()) {
+                found.extend(volumes(&item.path(), depth - 1)?);
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
+}
