@@ -11,6 +11,8 @@ import sealed
 from repository import Refused
 from sealed import Damaged, member, natural, parse_json
 
+BLOCK_BYTES = 16 << 20
+
 
 def timelines(repo):
     """(stream, timeline digits) to the journal object names, in order of their ranges."""
@@ -38,8 +40,10 @@ def read_range(repo, name):
     start, stop = name.number("from"), name.number("to")
     if stop < start:
         raise Damaged(name.path, "range ends before it starts")
+    if stop > start and start // BLOCK_BYTES != (stop - 1) // BLOCK_BYTES:
+        raise Damaged(name.path, "range crosses a multiple of 16 MiB")
     head, data = repo.open_whole(name, sealed.JOURNAL)
-    plain = _check_plain(name, head, ("timeline", "from", "to"))
+    plain = _check_plain(name, head, ("timeline", "from", "to", "moment"))
     moment = member(plain, "moment", int, name.path, "the plain part")
     parts = [raw for _, _, raw in head.frames(data)]
     if sum(map(len, parts)) != stop - start:

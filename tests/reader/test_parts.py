@@ -55,7 +55,7 @@ class Journal(Case):
             change(fixture.writer)
             self.assert_fails(fixture, text)
         self.assertIn("must be below", self.join(fixture, 5, 5)[2])
-        fixture.writer.write("journal/other/00000001/" + os.path.basename(fixture.journal[0][0]), b"")
+        fixture.writer.write(fixture.journal[0][0].replace("/wal/", "/other/"), b"")
         self.assertIn("several streams (other, wal)", self.join(fixture, LOG_START, LOG_START + 1)[2])
         self.assertEqual(self.join(fixture, LOG_START, LOG_START + 1, "--stream", "wal")[0], 0)
 

@@ -199,8 +199,8 @@ class Writer:
         half = len(data) // 2
         frames = [(6, data[:half], True), (6, data[half:], False)] if data else [(6, b"", False)]
         out, _ = self.seal("journal", 0, session, json.dumps(value).encode(), frames)
-        name = f"{start:016x}-{stop:016x}-{self.generation:016x}-{session.hex()}-{sha(out)}"
-        return [self.write(f"journal/wal/{timeline:08x}/{name}", out), len(out)]
+        name = f"{start:016x}-{stop:016x}-{moment:016x}-{self.generation:016x}-{session.hex()}-{sha(out)}"
+        return [self.write(f"journal/wal/{timeline:08x}/{start >> 24:010x}/{name}", out), len(out)]
 
     def history(self, session, timeline, data):
         value = json.dumps({"stream": "wal", "timeline": timeline}).encode()
