@@ -1,6 +1,6 @@
 //! One host: processes and their supervision, the nodes of databases, and the tasks in which an engine meets the vault.
 //!
-//! What lives here: [`process`] starts programs and servers, [`account`] and [`place`] say as whom and where, `postgres`
+//! What lives here: [`process`] starts programs and servers, [`account`] and [`place`] say as whom and where, [`postgres`]
 //! keeps nodes of PostgreSQL, [`ledger`] remembers what this agent runs. What this crate refuses to know: commands,
 //! settings files, what is printed.
 
@@ -9,4 +9,6 @@ pub mod durable;
 pub mod host;
 pub mod ledger;
 pub mod place;
+pub mod postgres;
 pub mod process;
+pub mod tasks;

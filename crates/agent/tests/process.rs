@@ -1,5 +1,7 @@
 //! Programs and servers as the agent starts them: as another user, bounded in time and output, found again.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a helper that cannot go on fails its test")]
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
