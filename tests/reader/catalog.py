@@ -80,11 +80,14 @@ def _read_pages(value, entry, name, what):
         given = member(value, "pages", dict, name, what)
         kind = PAGE_KIND.fullmatch(member(given, "kind", str, name, what))
         size, stamp = natural(given, "size", name, what), natural(given, "stamp", name, what)
-        proper = kind and int(kind[1]) == size and size % 128 == 0 and 512 <= size <= 65536 and stamp == 10
-        if not proper:
-            raise Damaged(name, f"{what} has a page kind that this reader does not know")
+        if not (size % 128 == 0 and 512 <= size <= 65536 and 1 <= stamp <= size):
+            raise Damaged(name, f"{what} has a page size or stamp outside the limits")
+        if kind and (int(kind[1]) != size or stamp != 10):
+            raise Damaged(name, f"{what} has a page kind that contradicts itself")
         first = natural(given, "first_block", name, what)
-        entry.pages = Pages(size, stamp, first, member(given, "checksums", bool, name, what))
+        # The checksum of a page kind that is not known cannot be checked; sizes and stamps stand in the entry.
+        checkable = bool(kind) and member(given, "checksums", bool, name, what)
+        entry.pages = Pages(size, stamp, first, checkable)
     if entry.digest_of not in ("content", "stamps") or (entry.digest_of == "stamps" and not entry.pages):
         raise Damaged(name, f"{what} has a digest_of that does not fit")
     blocks = value.get("bad_blocks", [])
