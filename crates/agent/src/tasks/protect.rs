@@ -28,8 +28,6 @@ use super::take_backup::{Outcome, TakeBackup};
 const LOOK: Duration = Duration::from_millis(200);
 /// Pause before a backup that failed is tried again.
 const RETRY: Duration = Duration::from_secs(60);
-/// A journal writer announces itself for this long, and again before that is over.
-const JOURNAL_DEADLINE: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 /// How long a client of the control socket may take.
 const CLIENT_PATIENCE: Duration = Duration::from_secs(5);
 /// Bytes of one request.
