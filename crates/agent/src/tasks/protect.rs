@@ -128,7 +128,8 @@ impl Protect {
     pub fn run(&self, stop: &Arc<Progress>, ready: &mut dyn FnMut(&Status)) -> Result<()> {
         let (horizon, breaks) = (Arc::new(Horizon::default()), Arc::new(AtomicU64::new(0)));
         let generation = self.vault.repository.next_generation()?;
-        let announcement = Announcement { deadline: JOURNAL_DEADLINE, ..Announcement::new(Purpose::Journal, None) };
+        // It makes the generation known. That it expires one day harms nothing: nobody commits what a journal has put.
+        let announcement = Announcement::new(Purpose::Journal, None);
         let session = Session::begin(
             &self.vault.repository,
             generation,
