@@ -6,29 +6,28 @@
 //! If we die, the next run goes on where the listing ends. If the server has thrown away what we need, the journal is broken there:
 //! it is said in the horizon and counted in `breaks`, and a new full backup is due.
 
+mod receive;
+mod settings;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crossbeam_channel::{SendTimeoutError, Sender};
 use farshore_engines::postgresql::history::History;
-use farshore_engines::postgresql::replication::{Event, Identity, Replication, Stream};
-use farshore_engines::postgresql::server::Watermark;
+use farshore_engines::postgresql::replication::{Identity, Replication, Stream};
 use farshore_engines::postgresql::slot::{self, WalStatus};
 use farshore_engines::postgresql::wire::{Connection, Settings as Server};
-use farshore_types::{Clock, Entropy, Error, ErrorKind, Position, Progress, Result, Timeline, Timestamp};
+use farshore_types::{Clock, Entropy, Error, ErrorKind, Position, Progress, Result, Timeline};
 use farshore_vault::Vault;
 use farshore_vault::journal::chains::{self, Chains};
 use farshore_vault::journal::object::{Writer, seal_history};
-use farshore_vault::journal::ship::{Durable, Horizon, RANGE_BYTES, Settings as Shipping, Shipment, Shipper};
+use farshore_vault::journal::ship::{Durable, Horizon, Settings as Shipping, Shipper};
 use farshore_vault::names::BLOCK_BYTES;
+
+use self::receive::Receiving;
 
 /// A range is shipped at least this often while there is log.
 pub const INTERVAL: Duration = Duration::from_secs(2);
-/// The longest pause between two marks on an idle server.
-const MARK_PAUSE_MAX: Duration = Duration::from_secs(300);
-/// A status message is sent at least this often; the server gives up after `wal_sender_timeout` (60 s by default).
-const STATUS_PAUSE: Duration = Duration::from_secs(5);
 /// Pause before a broken connection is made again.
 const RECONNECT_PAUSE: Duration = Duration::from_secs(1);
 
@@ -244,212 +243,6 @@ fn goes_on(found: &Chains, history: &History, identity: &Identity) -> Result<Opt
             .hint("its data was put back to an older state without a new timeline: attach it as a new service"));
     }
     Ok(Some(Place { timeline: chain.timeline, from: chain.to }))
-}
-
-/// The receiving half: cuts what arrives into shipments.
-struct Receiving<'a> {
-    task: &'a ArchiveLog,
-    timeline: Timeline,
-    outbox: Sender<Shipment>,
-    until: Option<Position>,
-    chunk: Vec<u8>,
-    chunk_from: Position,
-    chunk_since: Duration,
-    /// Asks the server for its clock and the end of its log; made when first needed.
-    clock_session: Option<Connection>,
-    /// Commits acknowledged before this moment lie before that position; it counts once we have come that far.
-    watermark: Option<Watermark>,
-    /// When the server was last asked.
-    asked: Duration,
-    /// Commits acknowledged before this moment have been received.
-    caught_up: Timestamp,
-    shipped_moment: Timestamp,
-    mark_pause: Duration,
-    marked: Duration,
-    status_sent: Duration,
-    confirmed: Position,
-}
-
-impl<'a> Receiving<'a> {
-    fn new(task: &'a ArchiveLog, place: Place, outbox: Sender<Shipment>, until: Option<Position>) -> Self {
-        let now = task.clock.monotonic();
-        Receiving {
-            task,
-            timeline: place.timeline,
-            outbox,
-            until,
-            chunk: Vec::new(),
-            chunk_from: place.from,
-            chunk_since: now,
-            clock_session: None,
-            watermark: None,
-            asked: Duration::ZERO,
-            caught_up: Timestamp::default(),
-            shipped_moment: Timestamp::default(),
-            mark_pause: task.interval,
-            marked: now,
-            status_sent: now,
-            confirmed: place.from,
-        }
-    }
-
-    /// Receives until the timeline ends (gives where), or until we are done.
-    fn run(&mut self, stream: &mut Stream) -> Result<Option<(Timeline, Position)>> {
-        loop {
-            if self.task.stop.go_on().is_err() || self.until.is_some_and(|until| self.end() >= until) {
-                self.ship(stream)?;
-                return Ok(None);
-            }
-            if let Some(next) = self.receive(stream)? {
-                self.ship(stream)?;
-                return Ok(Some(next));
-            }
-            let now = self.task.clock.monotonic();
-            self.watch(now)?;
-            if !self.chunk.is_empty() && now.saturating_sub(self.chunk_since) >= self.task.interval {
-                self.ship(stream)?;
-            }
-            self.mark(stream, now)?;
-            self.status(stream, now)?;
-        }
-    }
-
-    fn end(&self) -> Position {
-        Position(self.chunk_from.0 + self.chunk.len() as u64)
-    }
-
-    /// Keeps the newest restorable moment true: what a stream carries does not prove that a commit is not still under way.
-    fn watch(&mut self, now: Duration) -> Result<()> {
-        if let Some(reached) = self.watermark.filter(|watermark| self.end() >= watermark.position) {
-            self.caught_up = self.caught_up.max(reached.time);
-            self.watermark = None;
-        }
-        if self.until.is_some() || self.watermark.is_some() || now.saturating_sub(self.asked) < self.task.interval / 4 {
-            return Ok(());
-        }
-        self.asked = now;
-        let mut session = match self.clock_session.take() {
-            Some(session) => session,
-            None => Connection::connect(&self.task.server, self.task.clock.clone())?,
-        };
-        self.watermark = Some(Watermark::read(&mut session)?);
-        self.clock_session = Some(session);
-        Ok(())
-    }
-
-    fn receive(&mut self, stream: &mut Stream) -> Result<Option<(Timeline, Position)>> {
-        let wait = match self.chunk.is_empty() {
-            true => self.task.interval.min(STATUS_PAUSE) / 2,
-            false => self.task.interval / 4,
-        };
-        let (mut full, mut reply) = (false, false);
-        match stream.next(wait)? {
-            Event::Wal { start, bytes, .. } => {
-                if self.chunk.is_empty() {
-                    self.chunk_since = self.task.clock.monotonic();
-                    self.chunk.reserve(if bytes.len() > 64 << 10 { RANGE_BYTES } else { bytes.len() });
-                }
-                let mut rest = bytes;
-                if start != self.end() {
-                    return Err(Error::bug(format!("the log goes on at {start}, expected {}", self.end())));
-                }
-                // A message may cross a block: the part before it is shipped on its own.
-                let mut parts = Vec::new();
-                while !rest.is_empty() {
-                    let room = RANGE_BYTES - self.chunk.len();
-                    let block = (BLOCK_BYTES - self.end().0 % BLOCK_BYTES) as usize;
-                    let (now, later) = rest.split_at(rest.len().min(room).min(block));
-                    self.chunk.extend_from_slice(now);
-                    rest = later;
-                    if self.chunk.len() == RANGE_BYTES || self.end().0 % BLOCK_BYTES == 0 {
-                        parts.push(self.cut());
-                    }
-                }
-                for part in parts {
-                    self.send(stream, part)?;
-                }
-                full = self.chunk.len() >= RANGE_BYTES;
-            }
-            Event::KeepAlive { reply: wanted, .. } => reply = wanted,
-            Event::EndOfTimeline { next, switch } => return Ok(Some((next, switch))),
-            Event::Nothing => {}
-        }
-        if full {
-            self.ship(stream)?;
-        }
-        if reply {
-            self.confirm(stream)?;
-        }
-        Ok(None)
-    }
-
-    fn cut(&mut self) -> Shipment {
-        let from = self.chunk_from;
-        let bytes = std::mem::take(&mut self.chunk);
-        self.chunk_from = Position(from.0 + bytes.len() as u64);
-        self.chunk_since = self.task.clock.monotonic();
-        Shipment { timeline: self.timeline, from, bytes, moment: self.caught_up }
-    }
-
-    /// Hands over what was received so far.
-    fn ship(&mut self, stream: &mut Stream) -> Result<()> {
-        if self.chunk.is_empty() {
-            return Ok(());
-        }
-        self.mark_pause = self.task.interval;
-        let shipment = self.cut();
-        self.send(stream, shipment)
-    }
-
-    /// Waits for room in the queue, but never longer than a status message may.
-    fn send(&mut self, stream: &mut Stream, mut shipment: Shipment) -> Result<()> {
-        self.shipped_moment = shipment.moment;
-        self.marked = self.task.clock.monotonic();
-        loop {
-            match self.outbox.send_timeout(shipment, STATUS_PAUSE / 5) {
-                Ok(()) => return Ok(()),
-                Err(SendTimeoutError::Disconnected(_)) => return Err(Error::transient("the shipper has stopped")),
-                Err(SendTimeoutError::Timeout(back)) => shipment = back,
-            }
-            self.status(stream, self.task.clock.monotonic())?;
-            if self.task.stop.go_on().is_err() {
-                return Err(Error::busy("stopped while the store was not taking the log"));
-            }
-        }
-    }
-
-    /// On an idle server: says from time to time that there is still nothing newer.
-    fn mark(&mut self, stream: &mut Stream, now: Duration) -> Result<()> {
-        let due = now.saturating_sub(self.marked) >= self.mark_pause;
-        if !due || !self.chunk.is_empty() || self.caught_up <= self.shipped_moment || self.until.is_some() {
-            return Ok(());
-        }
-        if self.task.horizon.now().position < self.chunk_from {
-            return Ok(());
-        }
-        self.mark_pause = (self.mark_pause * 2).min(MARK_PAUSE_MAX);
-        let mark =
-            Shipment { timeline: self.timeline, from: self.chunk_from, bytes: Vec::new(), moment: self.caught_up };
-        self.send(stream, mark)
-    }
-
-    fn status(&mut self, stream: &mut Stream, now: Duration) -> Result<()> {
-        let durable = self.task.horizon.now();
-        let moved = durable.position > self.confirmed && durable.timeline == self.timeline.0;
-        if moved || now.saturating_sub(self.status_sent) >= STATUS_PAUSE {
-            self.confirm(stream)?;
-        }
-        Ok(())
-    }
-
-    fn confirm(&mut self, stream: &mut Stream) -> Result<()> {
-        let Durable { position, timeline, .. } = self.task.horizon.now();
-        if timeline == self.timeline.0 {
-            self.confirmed = self.confirmed.max(position);
-        }
-        self.status_sent = self.task.clock.monotonic();
-        stream.confirm(self.end(), self.confirmed)
-    }
 }
 
 impl ArchiveLog {

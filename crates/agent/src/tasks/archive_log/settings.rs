@@ -1,0 +1,8 @@
+//! Bounds in time of the log stream.
+
+use std::time::Duration;
+
+/// The longest pause between two marks on an idle server.
+pub const MARK_PAUSE_MAX: Duration = Duration::from_secs(300);
+/// A status message is sent at least this often; the server gives up after `wal_sender_timeout` (60 s by default).
+pub const STATUS_PAUSE: Duration = Duration::from_secs(5);
