@@ -169,16 +169,32 @@ fn a_store_that_fails_while_packs_are_put_ends_the_backup_with_its_error() {
     }
 }
 
-/// More files than may be in flight, and one that cannot be read: the listing must notice.
+/// The first file keeps a worker waiting until the listing waits for it, too, with all that may be in flight; then it fails.
 #[test]
 fn a_worker_that_fails_ends_the_backup_while_the_listing_is_far_ahead() {
+    const IN_FLIGHT_MAX: usize = 8192;
     let error = within(|| {
         let bench = Bench::new(Arc::new(Bucket::memory()), 1);
-        (0..10_000).for_each(|number| bench.write(&format!("f/{number:05}"), b"x"));
+        (0..IN_FLIGHT_MAX + 100).for_each(|number| bench.write(&format!("f/{number:05}"), b"x"));
         let mut files = bench.list();
-        files[1].location = bench.path("f");
-        files[1].size = 1;
-        bench.try_backup_of(&mut files.into_iter().map(Ok), 1000, None, &mut || Ok(closing(1000))).unwrap_err()
+        let pipe = bench.path("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        files[1].location = pipe.clone();
+        let (ahead, listed) = mpsc::channel();
+        // Opening the pipe lets the worker go on; reading it at an offset fails.
+        let writer = std::thread::spawn(move || {
+            listed.recv().unwrap();
+            std::fs::OpenOptions::new().write(true).open(pipe).unwrap()
+        });
+        let mut files = files.into_iter().enumerate().map(|(at, file)| {
+            if at == IN_FLIGHT_MAX {
+                ahead.send(()).unwrap();
+            }
+            Ok(file)
+        });
+        let error = bench.try_backup_of(&mut files, 1000, None, &mut || Ok(closing(1000))).unwrap_err();
+        writer.join().unwrap();
+        error
     });
     assert!(error.to_string().starts_with("back up f/00000"), "{error}");
 }

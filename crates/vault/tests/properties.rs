@@ -101,6 +101,29 @@ fn page_positions_are_believed_without_checksums_where_the_engine_says_so() {
     assert_restores(&bench, &[(full.name, before), (next.name, fingerprints(bench.folder.path()))]);
 }
 
+#[test]
+fn a_page_is_kept_only_if_its_position_is_believed_and_old_and_its_file_the_same() {
+    // The changed page's position, whether the file is another one, and whether the change may be overlooked.
+    let cases = [(1000, false, false), (999, false, true), (100, false, true), (99, false, false), (0, false, false)];
+    for (position, other_file, overlooked) in cases.into_iter().chain([(500, true, false)]) {
+        for checksums in [true, false] {
+            let mut bench = Bench::new(memory(), 3);
+            (bench.floor, bench.checksums) = (100, checksums);
+            let mut table: Vec<u8> = (0..2000).flat_map(|block| page(block, 500, block as u8)).collect();
+            bench.write("table.pages", &table);
+            let full = bench.backup(1000, None);
+            table[77 * PAGE..78 * PAGE].copy_from_slice(&page(77, position, 1));
+            std::fs::write(bench.path("table.pages"), &table).unwrap();
+            bench.births.lock().unwrap().insert("table.pages".into(), i64::from(other_file));
+            let next = bench.backup(2000, Some((&full.name, 1000)));
+            // A database makes no such change; where it is overlooked the digest tells.
+            let restored = bench.restored(&next.name);
+            assert_eq!(restored.is_err(), overlooked, "{position} {other_file} {checksums}");
+            assert!(overlooked || restored.unwrap() == bench.content(), "{position} {other_file} {checksums}");
+        }
+    }
+}
+
 /// What a file of more than one segment goes through: its length in pages, and the blocks that change.
 const BOUNDARY: u32 = (128 << 20) / PAGE as u32;
 
@@ -137,4 +160,20 @@ fn a_file_that_grows_and_shrinks_across_a_segment_restores_bit_identical() {
         taken.push((backup.name, fingerprints(bench.folder.path())));
     }
     assert_restores(&bench, &taken);
+}
+
+#[test]
+fn more_small_files_with_long_names_than_one_index_holds_restore_bit_identical() {
+    let mut bench = Bench::new(memory(), 6);
+    bench.workers = 1;
+    for number in 0..9_000 {
+        bench.write(&format!("{}/{}{number:05}", number % 7, "long ".repeat(49)), b"x");
+    }
+    let full = bench.backup(1000, None);
+    let next = bench.backup(2000, Some((&full.name, 1000)));
+    // Nothing has changed: the only new pack is that of the catalog.
+    let new = next.custody.packs().unwrap().iter().filter(|(pack, _)| pack.id.session == next.name.id.session).count();
+    assert_eq!((new, next.custody.sizes.new < full.custody.sizes.new), (1, true));
+    let restored = restored_folder(&bench.vault, &next.name).unwrap();
+    assert!(fingerprints(restored.path()) == fingerprints(bench.folder.path()));
 }

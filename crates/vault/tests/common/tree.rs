@@ -138,10 +138,10 @@ impl Tree {
 
     pub fn add_pages(&mut self) {
         let Some(path) = self.free_path(".pages") else { return };
-        let count = match self.dice.below(3) {
+        let count = match self.dice.below(5) {
             0 => self.dice.below(20),
             1 => self.dice.below(200),
-            _ => 500 + self.dice.below(1000),
+            _ => 200 + self.dice.below(1000),
         };
         self.write_pages(&path, count as u32, None);
     }
