@@ -81,10 +81,7 @@ impl Session {
     /// The last check before a commit: the deadline has not passed, no fence stands, the pinned backup is still there and named in
     /// no tombstone, and no tombstone names anything that is needed besides (`Busy`: try again after the sweep).
     pub fn check(&self) -> Result<()> {
-        if self.clock.monotonic().saturating_sub(self.began) >= self.deadline {
-            let what = format!("the session took longer than its deadline of {} s", self.deadline.as_secs());
-            return Err(Error::conflict(what).hint("start again; what was put already is used again"));
-        }
+        self.in_time()?;
         if self.repository.fenced()?.contains(&self.id()) {
             return Err(Error::conflict("the session was fenced by a sweep").hint("start again"));
         }
@@ -104,6 +101,15 @@ impl Session {
                 .hint("try again when the sweep has ended")),
             None => Ok(()),
         }
+    }
+
+    /// Whether the deadline has not passed yet.
+    pub fn in_time(&self) -> Result<()> {
+        if self.clock.monotonic().saturating_sub(self.began) >= self.deadline {
+            let what = format!("the session took longer than its deadline of {} s", self.deadline.as_secs());
+            return Err(Error::conflict(what).hint("start again; what was done already is not done twice"));
+        }
+        Ok(())
     }
 
     /// The check right after a commit: what was committed counts only if no sweep has given the session up meanwhile, and none can

@@ -6,4 +6,5 @@
 pub mod copy;
 mod floor;
 pub mod retention;
+pub mod sweep;
 pub mod verify;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use farshore_objects::ObjectStore;
-use farshore_types::{Entropy, Generation, Position, SessionId, Timeline, Timestamp};
+use farshore_types::{Entropy, Generation, Position, Result, SessionId, Timeline, Timestamp};
 use farshore_vault::Vault;
 use farshore_vault::backup::{Closing, Taken};
 use farshore_vault::format::manifest::Needs;
@@ -22,14 +22,19 @@ pub fn bytes(timeline: u32, from: u64, count: u64) -> Vec<u8> {
 }
 
 /// Puts one range (a mark if `from` equals `to`); gives its name and size.
-pub fn put(vault: &Vault, timeline: u32, (from, to): (u64, u64), entropy: &dyn Entropy) -> (String, u64) {
+pub fn put(vault: &Vault, timeline: u32, range: (u64, u64), entropy: &dyn Entropy) -> (String, u64) {
+    try_put(vault, timeline, range, entropy).unwrap()
+}
+
+/// As [`put`], into a store that may fail.
+pub fn try_put(vault: &Vault, timeline: u32, (from, to): (u64, u64), entropy: &dyn Entropy) -> Result<(String, u64)> {
     let bytes = bytes(timeline, from, to - from);
     let moment = Timestamp::from_micros(to as i64 * 10);
     let range = Range { stream: WAL, timeline: Timeline(timeline), from: Position(from), bytes: &bytes, moment };
-    let (name, sealed) = seal_range(vault, WRITER, &range, &mut Squeeze::new(1).unwrap(), entropy).unwrap();
+    let (name, sealed) = seal_range(vault, WRITER, &range, &mut Squeeze::new(1)?, entropy)?;
     let size = sealed.len() as u64;
-    vault.repository.store().put_new(&name.to_string(), sealed.into()).unwrap();
-    (name.to_string(), size)
+    vault.repository.store().put_new(&name.to_string(), sealed.into())?;
+    Ok((name.to_string(), size))
 }
 
 /// Puts the history file of a timeline.

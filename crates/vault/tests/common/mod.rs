@@ -5,6 +5,7 @@
 pub mod edits;
 pub mod log;
 pub mod tree;
+pub mod world;
 
 use std::collections::BTreeMap;
 use std::io::Read;
