@@ -155,12 +155,9 @@ def closing_files(backup):
 def tablespaces(backup):
     """The paths `pg_tblspc/<oid>` of the engine's tablespaces."""
     listed = backup.engine.get("tablespaces", [])
-    proper = isinstance(listed, list) and all(
-        isinstance(pair, list) and pair and type(pair[0]) is int for pair in listed
-    )
-    if not proper:
+    if not isinstance(listed, list):
         raise Damaged(backup.object, "tablespaces of the engine are malformed")
-    return {f"pg_tblspc/{pair[0]}" for pair in listed}
+    return {f"pg_tblspc/{natural(space, 'oid', backup.object, 'a tablespace of the engine')}" for space in listed}
 
 
 class MapReader:
@@ -251,7 +248,7 @@ def segment_length(entry, index):
 
 
 def segment_pieces(backup, entry, frames, index):
-    """The bytes of one segment: (length, bytes or None for zero bytes). Digest and checksums are compared at the end."""
+    """The bytes of one segment: (length, bytes or None for zeros). Digest and checksums are compared at the end."""
     segment = entry.segments[index]
     _check_segment(backup, entry, segment)
     check = SegmentCheck(backup.object, entry, index, index * SEGMENT_BYTES)

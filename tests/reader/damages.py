@@ -109,5 +109,6 @@ CONTRADICTIONS = (
     ("a malformed sessions table", lambda f: f.body.update(sessions=[["1", "2"]]), "sessions table"),
     ("catalogs that are none", lambda f: f.body.update(catalogs=[1]), "no frame references"),
     ("a frame reference of five numbers", lambda f: f.body.update(catalogs=[[0, 0, 0, 0, 0]]), "malformed"),
-    ("malformed tablespaces", lambda f: f.body.update(engine={"tablespaces": [1]}), "tablespaces"),
+    ("malformed tablespaces", lambda f: f.body.update(engine={"tablespaces": 1}), "tablespaces"),
+    ("a tablespace without oid", lambda f: f.body.update(engine={"tablespaces": [[777, "/x"]]}), "'oid'"),
 )

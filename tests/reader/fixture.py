@@ -70,7 +70,7 @@ class Fixture:
         packs, catalog = self._full_packs()
         _, self.full = w.manifest(1, ONE, self._custody(packs, {**self.custody}), self._body([catalog]))
         w.manifest(2, FENCED, self._custody(packs, {}), self._body([catalog]), FENCED)
-        self.packs = packs
+        self.packs, self.catalog_ref = packs, catalog
         return self
 
     def _full_packs(self):
@@ -154,7 +154,7 @@ class Fixture:
             "catalogs": catalogs,
             "closing": listed,
             "bad_pages": [["base/5", 3]],
-            "engine": {"version": 150018, "tablespaces": [[777, "/elsewhere"]]},
+            "engine": {"facts": {}, "tablespaces": [{"oid": 777, "target": "/elsewhere"}]},
             **self.body,
         }
 

@@ -36,7 +36,8 @@ _GRAMMAR = {
     "key": "keys/{key:16}-{recipient:16}-{sha256:64}",
     "pack": "packs/{aa:2}/{generation:16}-{session:32}-{number:8}-{sha256:64}",
     "manifest": "backups/{generation:16}-{sequence:8}-{session:32}-{writer:32}-{sha256:64}",
-    "journal": "journal/{stream}/{timeline:8}/{block:10}/{from:16}-{to:16}-{moment:16}-{generation:16}-{session:32}-{sha256:64}",
+    "journal": "journal/{stream}/{timeline:8}/{block:10}/"
+    "{from:16}-{to:16}-{moment:16}-{generation:16}-{session:32}-{sha256:64}",
     "history": "journal/{stream}/{timeline:8}/history-{generation:16}-{session:32}-{sha256:64}",
     "session": "sessions/{generation:16}-{session:32}-{sha256:64}",
     "fence": "fences/{session:32}-{sha256:64}",

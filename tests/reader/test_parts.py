@@ -47,6 +47,7 @@ class Journal(Case):
     def test_ranges_and_histories_that_lie_are_damage(self):
         cases = (
             (lambda w: w.journal(ONE, 0, b"12345", 1, length=6), "as many bytes"),
+            (lambda w: w.journal(ONE, (16 << 20) - 2, b"12345", 1), "crosses a multiple of 16 MiB"),
             (lambda w: w.journal(ONE, 10, b"", 1, length=-1), "ends before it starts"),
             (lambda w: [w.history(ONE, 3, b"a"), w.history(ONE, 3, b"b")], "another history"),
         )
@@ -69,7 +70,7 @@ class Journal(Case):
         )
 
     def test_a_plain_part_that_differs_from_the_name_is_damage(self):
-        for change in ({"from": 1}, {"timeline": 2}, {"stream": "x"}, {"to": 6}):
+        for change in ({"from": 1}, {"timeline": 2}, {"stream": "x"}, {"to": 6}, {"moment": 2}):
             fixture = self.fixture().build()
             path, _ = fixture.writer.journal(ONE, 0, b"bytes", 1, plain=change)
             self.assert_fails(fixture, f"{path}: plain part differs")

@@ -77,6 +77,12 @@ class GoodRepository(Case):
         for wanted, text in (("0000", "give more digits"), ("ffff", "no backup")):
             self.assert_fails(fixture, text, "restore", "--backup", wanted, "--to", self.path("x"))
 
+    def test_pages_of_a_kind_of_tomorrow_restore_without_checksums(self):
+        fixture = self.fixture()
+        tomorrow = {"kind": "other-1", "size": PAGE, "stamp": 10, "first_block": 0, "checksums": True}
+        edited(lambda entries: entries[2].update(pages=tomorrow))(fixture)
+        self.assertEqual(fixture.build().run("restore", "--to", self.path("x"))[0], 0)
+
     def test_a_fence_hides_exactly_the_manifests_of_its_writer(self):
         fixture = self.fixture().build().add_incremental()
         fixture.writer.plain(f"fences/{TWO.hex()}", {})
@@ -282,7 +288,12 @@ class DamageBelowTheName(Case):
             fixture.later = {what: listed}
             if what == "packs":
                 fixture.later["sizes"] = fixture._custody(listed, {})["sizes"]
-            self.assert_fails(fixture.add_incremental(), f"{name}: has another size", "verify")
+            self.assert_fails(fixture.add_incremental(), f"{name}: has another size")
+        fixture = self.fixture().build()
+        (name, size), *rest = fixture.packs
+        custody = fixture._custody([[name, size + 1], *rest], {})
+        fixture.writer.manifest(3, TWO, custody, fixture._body([fixture.catalog_ref]))
+        self.assert_fails(fixture, f"{name}: has another size", "restore", "--to", self.path("x"))
 
     def test_an_incremental_stands_by_itself_and_follows_from_its_parent(self):
         fixture = self.fixture().build()
@@ -293,6 +304,15 @@ class DamageBelowTheName(Case):
             fixture = self.fixture().build()
             fixture.later = later
             self.assert_fails(fixture.add_incremental(), "does not follow from the parent")
+
+    def test_a_segment_that_was_good_in_one_backup_still_needs_its_packs_in_the_next(self):
+        fixture = self.fixture()
+        edited(lambda entries: (entries.pop(0), entries.pop()))(fixture)
+        fixture.build()
+        self.assertEqual(fixture.run("verify")[0], 0)
+        custody, body = fixture._custody(fixture.packs[1:], {}), fixture._body([fixture.catalog_ref])
+        fixture.writer.manifest(3, TWO, custody, body)
+        self.assert_fails(fixture, "custody lacks a pack of file 'base/5'")
 
     def test_paths_that_are_there_twice_are_refused(self):
         for path, text in (("PG_VERSION", "twice"), ("base", "twice"), ("PG_VERSION/x", "PG_VERSION")):
