@@ -90,24 +90,28 @@ impl Fetching {
         Ok(Arc::new(Fetching { task, state: Mutex::default(), moved: Condvar::new(), served: AtomicU64::new(0) }))
     }
 
-    /// Listens until asked to stop. The socket is for the server's account only.
-    pub fn serve(self: &Arc<Self>, socket: &Path, stop: &Progress) -> Result<()> {
+    /// Opens the socket; it is for the server's account only.
+    pub fn listen(&self, socket: &Path) -> Result<UnixListener> {
         let _ = fs::remove_file(socket);
         let listener = UnixListener::bind(socket).doing("listen on", socket.display())?;
         fs::set_permissions(socket, fs::Permissions::from_mode(0o600)).doing("close", socket.display())?;
         if let Some((user, group)) = self.task.owner {
             chown(socket, Some(user), Some(group)).doing("give away", socket.display())?;
         }
+        Ok(listener)
+    }
+
+    /// Answers until asked to stop.
+    pub fn serve(self: &Arc<Self>, listener: &UnixListener, stop: &Progress) -> Result<()> {
         std::thread::scope(|scope| {
             for _ in 0..self.task.workers.max(1) {
                 scope.spawn(|| self.work());
             }
-            let outcome = self.accept(&listener, stop, scope);
+            let outcome = self.accept(listener, stop, scope);
             self.lock().stopped = true;
             self.moved.notify_all();
             outcome
         })?;
-        let _ = fs::remove_file(socket);
         let _ = fs::remove_dir_all(&self.task.staging);
         Ok(())
     }

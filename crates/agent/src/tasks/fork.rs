@@ -5,18 +5,18 @@
 //! anew. If we die, the folder holds an unfinished restore, the log socket is gone, and recovery stops instead of promoting early.
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use farshore_engines::postgresql::control::{CONTROL_PATH, Control};
 use farshore_engines::postgresql::history::History;
-use farshore_engines::postgresql::provision::{self, Configuration, Installation, Postmaster, Readiness, readiness};
+use farshore_engines::postgresql::provision::{Installation, Postmaster};
 use farshore_engines::postgresql::recovery::{
     Plan, check_major, place_tablespaces, restore_command, tablespace_map, target_not_reached,
 };
 use farshore_engines::postgresql::replication::Replication;
-use farshore_engines::postgresql::wire::{Address, Settings as Server};
+use farshore_engines::postgresql::wire::{SOCKET_PATH_BYTES_MAX, Settings as Server};
 use farshore_types::error::ErrorContext;
 use farshore_types::snapshot::ClosingFile;
 use farshore_types::{Error, Position, Progress, Result, Target, TargetKind, Timeline};
@@ -26,19 +26,13 @@ use farshore_vault::read::restore::{Settings as RestoreSettings, restore};
 use super::fetch_log::{FetchLog, Fetching};
 use super::windows::{Window, Windows};
 use crate::account::check_reachable;
-use crate::durable;
 use crate::host::Host;
+use crate::postgres::{self, Layout, Node, Spec, Status};
 
-/// How long pg_ctl waits before we look ourselves.
-const START_WAIT: Duration = Duration::from_secs(3);
 /// How often we look whether recovery has ended.
 const LOOK: Duration = Duration::from_millis(50);
 /// How long a clean stop may take.
 const STOP_WAIT: Duration = Duration::from_secs(60);
-/// Bytes of the server's log that are looked at after it ended.
-const LOG_TAIL_BYTES: u64 = 64 << 10;
-/// Permission bits of folders that the server owns.
-const FOLDER_MODE: u32 = 0o700;
 
 /// A fork to be made.
 pub struct Fork<'a> {
@@ -83,79 +77,50 @@ pub struct Opened {
     pub seconds: (f64, f64),
 }
 
-struct Layout {
-    data: PathBuf,
-    tablespaces: PathBuf,
-    run: PathBuf,
-    log: PathBuf,
-    log_socket: PathBuf,
-    staging: PathBuf,
-}
-
-impl Layout {
-    fn of(volume: &Path) -> Layout {
-        Layout {
-            data: volume.join("data"),
-            tablespaces: volume.join("tablespaces"),
-            run: volume.join("run"),
-            log: volume.join("log").join("postgresql.log"),
-            log_socket: volume.join("run").join("log.sock"),
-            staging: volume.join("staging"),
-        }
-    }
-}
-
 impl Fork<'_> {
     /// Makes the fork. `progress` counts the bytes of the files.
     pub fn run(&self, progress: &Progress) -> Result<Opened> {
         let windows = Windows::read(&self.vault)?;
         let window = windows.choose(&self.target)?.clone();
-        let layout = Layout::of(&self.volume);
-        self.refuse(&window, &layout)?;
-        self.make_folders(&layout)?;
+        let layout = Layout::new(&self.volume);
+        let spec = self.spec();
+        self.refuse(&window, &layout, &spec)?;
+        layout.make_volume()?;
+        layout.make_rest(&self.host.engines)?;
         let binary = self.reachable_binary()?;
-        let command = restore_command(&binary, &["log-fetch", path_text(&layout.log_socket)?])?;
+        let command = restore_command(&binary, &["log-fetch", path_text(&log_socket(&layout))?])?;
         let plan = Plan { target: self.target.clone(), timeline: window.timeline, restore_command: command };
         let began = self.host.clock.monotonic();
         let restored_bytes = self.restore_files(&window, &layout, &plan, progress)?;
+        let mut node = postgres::open(&spec, self.host)?;
         let files_done = self.host.clock.monotonic();
-        let (segments, reached) = self.recover(&window, &layout, &plan)?;
+        let (segments, (timeline, reached)) = self.recover(&window, &mut node, &plan)?;
         let done = self.host.clock.monotonic();
-        let server = self.server(&layout)?;
-        let (timeline, reached) = reached;
         let seconds = ((files_done - began).as_secs_f64(), (done - files_done).as_secs_f64());
-        Ok(Opened { window, reached, timeline, server, data_directory: layout.data, restored_bytes, segments, seconds })
+        let (server, data_directory) = (node.settings()?, layout.data());
+        Ok(Opened { window, reached, timeline, server, data_directory, restored_bytes, segments, seconds })
     }
 
-    fn refuse(&self, window: &Window, layout: &Layout) -> Result<()> {
+    fn spec(&self) -> Spec {
+        let (port, superuser) = (Some(self.port), self.superuser.clone());
+        Spec { port, superuser, ..Spec::new(&self.volume, self.installation.clone()) }
+    }
+
+    fn refuse(&self, window: &Window, layout: &Layout, spec: &Spec) -> Result<()> {
         check_major(window.stored.facts.server.version_number, self.installation.major)?;
-        check_reachable(&self.volume, &self.host.engines)?;
-        let socket = Address::socket(&layout.run, self.port)?;
-        tracing::debug!(%socket, "the fork's socket");
-        if layout.log_socket.as_os_str().len() > farshore_engines::postgresql::wire::SOCKET_PATH_BYTES_MAX {
-            let what = format!("the socket path {} is too long", layout.log_socket.display());
+        spec.check(&self.host.engines)?;
+        let socket = log_socket(layout);
+        if socket.as_os_str().len() > SOCKET_PATH_BYTES_MAX {
+            let what = format!("the socket path {} is longer than {SOCKET_PATH_BYTES_MAX} bytes", socket.display());
             return Err(Error::invalid(what).hint("choose a folder with a shorter path"));
         }
-        match Postmaster::read(&layout.data) {
+        match Postmaster::read(&layout.data()) {
             Ok(Some(running)) if running.is_alive() => {
-                Err(Error::conflict(format!("a server runs on {}", layout.data.display()))
+                Err(Error::conflict(format!("a server runs on {}", layout.data().display()))
                     .hint("stop it, or choose another folder"))
             }
             _ => Ok(()),
         }
-    }
-
-    fn make_folders(&self, layout: &Layout) -> Result<()> {
-        fs::create_dir_all(&self.volume).doing("make", self.volume.display())?;
-        let log_folder = self.volume.join("log");
-        for folder in [&layout.data, &layout.tablespaces, &layout.run, &log_folder] {
-            fs::create_dir_all(folder).doing("make", folder.display())?;
-            fs::set_permissions(folder, fs::Permissions::from_mode(FOLDER_MODE)).doing("close", folder.display())?;
-            if let Some((user, group)) = self.host.engines.owner() {
-                chown(folder, Some(user), Some(group)).doing("give away", folder.display())?;
-            }
-        }
-        Ok(())
     }
 
     /// The server's account must be able to run the binary: a copy is made where it cannot reach the original.
@@ -172,13 +137,12 @@ impl Fork<'_> {
 
     fn restore_files(&self, window: &Window, layout: &Layout, plan: &Plan, progress: &Progress) -> Result<u64> {
         let backup = self.vault.open_backup(&window.name)?;
-        let placements = place_tablespaces(&window.stored.tablespaces, &layout.tablespaces)?;
+        let placements = place_tablespaces(&window.stored.tablespaces, &layout.tablespaces())?;
         let control = backup.body.closing.iter().find(|file| file.path == CONTROL_PATH);
         let control = control.ok_or_else(|| Error::corrupt("the backup holds no pg_control"))?;
         let mut closing: Vec<ClosingFile> =
             backup.body.closing.iter().filter(|file| file.path == "backup_label").cloned().collect();
         closing.extend(tablespace_map(&placements)?);
-        closing.extend(self.configuration(layout).files()?);
         closing.extend(plan.files(&Control::parse(&control.content)?)?);
         closing.push(control.clone());
         let relocate =
@@ -191,123 +155,75 @@ impl Fork<'_> {
             closing: Some(closing),
             ..RestoreSettings::default()
         };
-        let restored = restore(&self.vault, &backup, &layout.data, &settings, progress)?;
-        for folder in [&layout.data, &layout.tablespaces] {
-            fs::set_permissions(folder, fs::Permissions::from_mode(FOLDER_MODE)).doing("close", folder.display())?;
-        }
-        Ok(restored.bytes)
-    }
-
-    fn configuration(&self, layout: &Layout) -> Configuration {
-        Configuration {
-            port: self.port,
-            socket_directory: layout.run.clone(),
-            superuser: self.superuser.clone(),
-            system_users: vec![self.host.agent.name.clone(), self.host.engines.name.clone()],
-            connections_max: 100,
-            shared_buffers_mib: 128,
-            slot_keep_mib: 4096,
-            extra: Vec::new(),
-        }
-    }
-
-    fn server(&self, layout: &Layout) -> Result<Server> {
-        Ok(Server::new(Address::socket(&layout.run, self.port)?, &self.superuser))
+        Ok(restore(&self.vault, &backup, &layout.data(), &settings, progress)?.bytes)
     }
 
     /// Runs recovery to its end. A target after the last commit, inside the window, is an ordinary case on an idle database: the server
     /// stops with "not reached", and is started again towards the end.
-    fn recover(&self, window: &Window, layout: &Layout, plan: &Plan) -> Result<(u64, (Timeline, Position))> {
+    fn recover(&self, window: &Window, node: &mut Node, plan: &Plan) -> Result<(u64, (Timeline, Position))> {
         let task = FetchLog {
             vault: self.vault.clone(),
             stream: window.stream.clone(),
             segment_bytes: u64::from(window.stored.facts.server.wal_segment_size),
-            staging: layout.staging.clone(),
+            staging: self.volume.join("staging"),
             owner: self.host.engines.owner(),
             end: (window.timeline, window.reach.to),
             workers: self.workers,
         };
         let fetching = Fetching::new(task)?;
-        let stop = Progress::default();
+        let (stop, socket) = (Progress::default(), log_socket(node.layout()));
+        let listener = fetching.listen(&socket)?;
         std::thread::scope(|scope| {
-            let serving = scope.spawn(|| fetching.serve(&layout.log_socket, &stop));
-            let outcome = self.start_and_wait(layout, plan, &fetching);
+            let serving = scope.spawn(|| fetching.serve(&listener, &stop));
+            let outcome = self.replay(node, plan, &fetching);
             stop.stop();
             let served = serving.join().map_err(|_| Error::bug("the log server panicked")).and_then(|done| done);
-            outcome.and_then(|()| served)
+            outcome.and(served)
         })?;
-        let reached = self.position_reached(layout)?;
+        let _ = fs::remove_file(&socket);
+        let reached = self.position_reached(node)?;
         if plan.target.kind == TargetKind::Latest {
             self.check_end(window, reached)?;
         }
-        self.settle(layout)?;
+        self.settle(node)?;
         Ok((fetching.served(), reached))
     }
 
-    fn start_and_wait(&self, layout: &Layout, plan: &Plan, fetching: &Fetching) -> Result<()> {
-        while !layout.log_socket.exists() {
-            self.host.clock.pause(LOOK);
-        }
-        let mut again = Some(plan.to_the_end());
+    fn replay(&self, node: &mut Node, plan: &Plan, fetching: &Fetching) -> Result<()> {
+        let by_place = matches!(plan.target.kind, TargetKind::Time(_) | TargetKind::Position(_));
+        let mut again = by_place.then(|| plan.to_the_end());
         loop {
-            match self.attempt(layout, fetching)? {
-                None => return Ok(()),
-                Some(log)
-                    if target_not_reached(&log)
-                        && matches!(plan.target.kind, TargetKind::Time(_) | TargetKind::Position(_)) =>
-                {
-                    let Some(plan) = again.take() else { return Err(ended(&log)) };
+            node.launch()?;
+            let Some(log) = self.await_open(node)? else { return Ok(()) };
+            if let Some(reason) = fetching.failure() {
+                return Err(Error::corrupt(format!("recovery was stopped: {reason}")));
+            }
+            match again.take().filter(|_| target_not_reached(&log)) {
+                Some(plan) => {
                     tracing::info!("the target lies after the last commit: recovery goes on to the end of the log");
-                    self.replace_settings(layout, &plan)?;
+                    let control = fs::read(node.layout().data().join(CONTROL_PATH)).doing("read", CONTROL_PATH)?;
+                    node.put_files(&plan.files(&Control::parse(&control)?)?)?;
                 }
-                Some(log) => {
-                    let reason =
-                        fetching.failure().map(|reason| Error::corrupt(format!("recovery was stopped: {reason}")));
-                    return Err(reason.unwrap_or_else(|| ended(&log)));
-                }
+                None => return Err(ended(&log)),
             }
         }
     }
 
-    /// Starts the server and waits until it is open (`None`) or ended (its log since).
-    fn attempt(&self, layout: &Layout, fetching: &Fetching) -> Result<Option<String>> {
-        let log_from = fs::metadata(&layout.log).map_or(0, |meta| meta.len());
-        let program = provision::start(&self.installation, &layout.data, &layout.log, START_WAIT)?;
-        let started = self.host.run(&program);
-        let server = self.server(layout)?;
+    /// Waits until the server is open (`None`) or has ended (its log since). There is no deadline: a long log takes long, and a log that
+    /// cannot be given makes the server end by itself.
+    fn await_open(&self, node: &mut Node) -> Result<Option<String>> {
         loop {
-            let alive = matches!(Postmaster::read(&layout.data), Ok(Some(postmaster)) if postmaster.is_alive());
-            if !alive {
-                let log = log_since(&layout.log, log_from)?;
-                return match (log.is_empty(), started) {
-                    (true, Err(error)) => Err(error),
-                    _ => Ok(Some(log)),
-                };
+            match node.status()? {
+                Status::Ready { in_recovery: false } => return Ok(None),
+                Status::Stopped | Status::Crashed => return node.log().map(Some),
+                Status::Ready { in_recovery: true } | Status::Busy => self.host.clock.pause(LOOK),
             }
-            if matches!(readiness(&server, self.host.clock.clone()), Ok(Readiness::Ready { in_recovery: false })) {
-                return Ok(None);
-            }
-            // A log that cannot be given makes the server stop by itself; nothing to do but to wait for it.
-            if fetching.failure().is_some() {
-                tracing::debug!("waiting for the server to give up");
-            }
-            self.host.clock.pause(LOOK);
         }
-    }
-
-    fn replace_settings(&self, layout: &Layout, plan: &Plan) -> Result<()> {
-        let control = fs::read(layout.data.join(CONTROL_PATH)).doing("read", CONTROL_PATH)?;
-        self.write(layout, &plan.files(&Control::parse(&control)?)?)
-    }
-
-    fn write(&self, layout: &Layout, files: &[ClosingFile]) -> Result<()> {
-        let rights = |file: &ClosingFile| durable::Rights { mode: file.mode, owner: self.host.engines.owner() };
-        files.iter().try_for_each(|file| durable::write(&layout.data.join(&file.path), &file.content, rights(file)))
     }
 
     /// Where the new timeline begins: that is how far recovery went.
-    fn position_reached(&self, layout: &Layout) -> Result<(Timeline, Position)> {
-        let mut replication = Replication::connect(&self.server(layout)?, self.host.clock.clone())?;
+    fn position_reached(&self, node: &Node) -> Result<(Timeline, Position)> {
+        let mut replication = Replication::connect(&node.settings()?, self.host.clock.clone())?;
         let timeline = replication.identify()?.timeline;
         let history = replication.timeline_history(timeline)?;
         replication.close();
@@ -328,43 +244,31 @@ impl Fork<'_> {
     }
 
     /// Recovery is over: its settings must not be used again.
-    fn settle(&self, layout: &Layout) -> Result<()> {
-        let path = layout.data.join("postgresql.auto.conf");
+    fn settle(&self, node: &mut Node) -> Result<()> {
+        let path = node.layout().data().join("postgresql.auto.conf");
         let text = fs::read_to_string(&path).doing("read", path.display())?;
-        let kept: Vec<&str> = text
-            .lines()
-            .filter(|line| !line.starts_with("restore_command") && !line.starts_with("recovery_target"))
-            .collect();
+        let recovery = |line: &&str| line.starts_with("restore_command") || line.starts_with("recovery_target");
+        let kept: Vec<&str> = text.lines().filter(|line| !recovery(line)).collect();
         let content = format!("{}\n", kept.join("\n")).into_bytes();
-        self.write(layout, &[ClosingFile { path: "postgresql.auto.conf".to_string(), mode: 0o600, content }])?;
-        self.host.run(&provision::reload(&self.installation, &layout.data)?).map(drop)
+        node.put_files(&[ClosingFile { path: "postgresql.auto.conf".to_string(), mode: 0o600, content }])?;
+        node.reload()
     }
 }
 
 /// Stops the server of a volume, cleanly. Nothing happens if none runs.
-pub fn stop(host: &Host, installation: &Installation, volume: &Path) -> Result<bool> {
-    let layout = Layout::of(volume);
-    match Postmaster::read(&layout.data) {
-        Ok(Some(running)) if running.is_alive() => {
-            host.run(&provision::stop(installation, &layout.data, STOP_WAIT)?)?;
-            Ok(true)
-        }
-        _ => Ok(false),
-    }
+pub fn stop(host: &Host, volume: &Path) -> Result<bool> {
+    let mut node = postgres::adopt(volume, host)?;
+    let runs = node.is_alive()?;
+    node.stop(STOP_WAIT)?;
+    Ok(runs)
+}
+
+fn log_socket(layout: &Layout) -> PathBuf {
+    layout.run().join("log.sock")
 }
 
 fn path_text(path: &Path) -> Result<&str> {
     path.to_str().ok_or_else(|| Error::invalid(format!("{} is not UTF-8", path.display())))
-}
-
-fn log_since(path: &Path, from: u64) -> Result<String> {
-    use std::io::{Read, Seek, SeekFrom};
-    let mut file = fs::File::open(path).doing("read", path.display())?;
-    let length = file.metadata().doing("read", path.display())?.len();
-    file.seek(SeekFrom::Start(from.max(length.saturating_sub(LOG_TAIL_BYTES)))).doing("read", path.display())?;
-    let mut bytes = Vec::new();
-    file.take(LOG_TAIL_BYTES).read_to_end(&mut bytes).doing("read", path.display())?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 fn ended(log: &str) -> Error {

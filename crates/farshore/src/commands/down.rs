@@ -10,7 +10,7 @@ use farshore_types::error::ErrorContext;
 use farshore_types::{Clock, Result, SystemEntropy};
 use serde_json::json;
 
-use crate::{installed, output};
+use crate::output;
 
 /// How deep volumes are looked for.
 const DEPTH_MAX: usize = 3;
@@ -21,9 +21,7 @@ pub fn run(data: &Path, as_json: bool, clock: Arc<dyn Clock>) -> Result<ExitCode
     let mut stopped = Vec::new();
     let data = std::path::absolute(data).doing("find", data.display())?;
     for volume in volumes(&data, DEPTH_MAX)? {
-        let text = std::fs::read_to_string(volume.join("data").join("PG_VERSION")).doing("read", volume.display())?;
-        let major = text.trim().parse().unwrap_or(0);
-        if fork::stop(&host, &installed::major(&host, None, major)?, &volume)? {
+        if fork::stop(&host, &volume)? {
             stopped.push(volume);
         }
     }
@@ -35,9 +33,9 @@ pub fn run(data: &Path, as_json: bool, clock: Arc<dyn Clock>) -> Result<ExitCode
     Ok(ExitCode::SUCCESS)
 }
 
-/// Folders that hold a data directory which Farshore configured; a server that somebody else made is never stopped.
+/// Folders of nodes that Farshore made; a server that somebody else made is never stopped.
 fn volumes(folder: &Path, depth: usize) -> Result<Vec<PathBuf>> {
-    if folder.join("data").join("farshore.conf").is_file() {
+    if folder.join("node.json").is_file() {
         return Ok(vec![folder.to_path_buf()]);
     }
     let mut found = Vec::new();
