@@ -30,7 +30,7 @@ use crate::repository::Repository;
 use crate::session::{Announcement, Session};
 
 /// A sweep ends by itself after this long; the next one goes on.
-pub const SWEEP_DEADLINE: Duration = Duration::from_secs(6 * 3600);
+pub const SWEEP_DEADLINE: Duration = Duration::from_secs(2 * 3600);
 
 /// Sweeps once. `expire` are the backups that retention gives up. `Busy` while another sweep runs; `Corrupt` where a manifest or session
 /// cannot be read, because then nobody knows what is needed.
