@@ -16,6 +16,7 @@ use farshore_types::{Clock, Entropy, Error, Progress, Result, Timestamp};
 use farshore_vault::Vault;
 use farshore_vault::backup;
 use farshore_vault::format::notes::Purpose;
+use farshore_vault::journal::chains;
 use farshore_vault::journal::object::Writer;
 use farshore_vault::journal::ship::Horizon;
 use farshore_vault::session::{Announcement, Session};
@@ -127,6 +128,8 @@ impl Protect {
     /// Protects until `stop`. `ready` is called once, when the first backup exists.
     pub fn run(&self, stop: &Arc<Progress>, ready: &mut dyn FnMut(&Status)) -> Result<()> {
         let (horizon, breaks) = (Arc::new(Horizon::default()), Arc::new(AtomicU64::new(0)));
+        let newest = chains::newest_stream(&self.vault.repository, &self.stream)?;
+        horizon.change(|durable| durable.stream = Some(newest));
         let generation = self.vault.repository.next_generation()?;
         // It makes the generation known. That it expires one day harms nothing: nobody commits what a journal has put.
         let announcement = Announcement::new(Purpose::Journal, None);

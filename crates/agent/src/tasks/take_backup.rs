@@ -81,6 +81,12 @@ impl TakeBackup {
         Ok(Outcome { taken, full_because })
     }
 
+    /// The stream of the journal that holds this backup's log.
+    fn stream(&self) -> String {
+        let archived = self.horizon.as_ref().and_then(|horizon| horizon.now().stream);
+        archived.unwrap_or_else(|| self.stream.clone())
+    }
+
     /// The newest backup, if this one may build on it; else why not.
     fn parent(&self, snapshot: &Snapshot) -> Result<(Option<OpenBackup>, Option<String>)> {
         if self.full {
@@ -91,6 +97,9 @@ impl TakeBackup {
             return Ok((None, Some("it is the first".to_string())));
         };
         let parent = self.vault.open_backup(newest)?;
+        if parent.custody.needs.as_ref().is_none_or(|needs| needs.stream != self.stream()) {
+            return Ok((None, Some("the journal was begun anew since".to_string())));
+        }
         let stored = Stored::of(&parent)?;
         let last_full = match backups.iter().find(|name| name.id == parent.custody.full) {
             Some(full) => self.vault.repository.custody(full)?.1.sizes.stored,
@@ -138,11 +147,11 @@ impl TakeBackup {
         let from = facts.start.aligned_down(u64::from(facts.server.wal_segment_size).max(BLOCK_BYTES));
         stretch.finish(self, facts.timeline, from, closed.stop)?;
         let range = (from, closed.stop);
-        let objects = chains::objects(&self.vault.repository, &self.stream, facts.timeline, range)?;
+        let objects = chains::objects(&self.vault.repository, &self.stream(), facts.timeline, range)?;
         let hole = || Error::transient(format!("the journal has a hole between {from} and {}", closed.stop));
         let objects = objects.ok_or_else(hole).doing("close", "the backup")?;
         let journal = objects.into_iter().map(|(name, size)| (name.to_string(), size)).collect();
-        let needs = Needs { stream: self.stream.clone(), timeline: facts.timeline, from, to: closed.stop };
+        let needs = Needs { stream: self.stream(), timeline: facts.timeline, from, to: closed.stop };
         let stored = Stored { facts, stop: closed.stop, stop_time: closed.stop_time, tablespaces };
         let (stop, finished, engine) = (closed.stop, closed.stop_time, stored.to_json()?);
         Ok(Closing { files: closed.files, engine, started, finished, stop, needs: Some(needs), journal })

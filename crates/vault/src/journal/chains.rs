@@ -98,6 +98,30 @@ pub fn list(repository: &Repository, stream: &str) -> Result<Chains> {
     Ok(found)
 }
 
+/// The stream of a log that is archived into: `first`, or the newest of those that began when the log had parted from the one before
+/// (`wal`, `walb`, `walc`, …).
+pub fn newest_stream(repository: &Repository, first: &str) -> Result<String> {
+    let mut newest = first.to_string();
+    for letter in 'b'..='z' {
+        let next = format!("{first}{letter}");
+        if list(repository, &next)?.objects == 0 {
+            break;
+        }
+        newest = next;
+    }
+    Ok(newest)
+}
+
+/// The name after this one in the row of [`newest_stream`]; an error after `z`.
+pub fn next_stream(first: &str, now: &str) -> Result<String> {
+    let last = now.strip_prefix(first).and_then(|rest| rest.bytes().next()).unwrap_or(b'a');
+    match last {
+        b'a'..b'z' => Ok(format!("{first}{}", char::from(last + 1))),
+        _ => Err(farshore_types::Error::invalid(format!("the log has parted from its journal {now} too often"))
+            .hint("attach the server as a new service")),
+    }
+}
+
 impl Chains {
     /// The stretch that holds this position of a timeline, its end included.
     pub fn covering(&self, timeline: Timeline, position: Position) -> Option<&Chain> {
@@ -171,6 +195,13 @@ mod tests {
     fn a_mark_counts_only_at_the_end_of_a_stretch() {
         let ranges = [range(1, 0, 5, 10), range(1, 5, 9, 20), range(1, 5, 5, 15), range(1, 30, 30, 50)];
         assert_eq!(chains(&ranges), [(1, 0, 9, 20)]);
+    }
+
+    #[test]
+    fn streams_are_named_in_a_row() {
+        assert_eq!(next_stream("wal", "wal").unwrap(), "walb");
+        assert_eq!(next_stream("wal", "walb").unwrap(), "walc");
+        assert!(next_stream("wal", "walz").is_err());
     }
 
     proptest! {

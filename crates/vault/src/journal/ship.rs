@@ -47,6 +47,8 @@ pub struct Durable {
     pub moment: Timestamp,
     /// Why the last put failed, if it did.
     pub trouble: Option<String>,
+    /// The stream that is archived into, once it is not the one that was asked for: the server's log had parted from it.
+    pub stream: Option<String>,
     /// Stored bytes put by this shipper.
     pub stored: u64,
     /// Objects put by this shipper.

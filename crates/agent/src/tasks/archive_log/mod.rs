@@ -4,7 +4,8 @@
 //! durable in the store, so after a crash of any side it still has what the store lacks. A dead store fills the short queue; then
 //! we stop reading, go on sending status messages, and the slot's bound (`max_slot_wal_keep_size`) decides, not we.
 //! If we die, the next run goes on where the listing ends. If the server has thrown away what we need, the journal is broken there:
-//! it is said in the horizon and counted in `breaks`, and a new full backup is due.
+//! it is said in the horizon and counted in `breaks`, and a new full backup is due. The same if the server's log turns out not to be
+//! the one that was archived; then a new stream is begun, so that no position ever has two contents.
 
 mod receive;
 mod settings;
@@ -14,7 +15,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use farshore_engines::postgresql::history::History;
-use farshore_engines::postgresql::replication::{Identity, Replication, Stream};
+use farshore_engines::postgresql::replication::{Event, Identity, Replication, Stream};
 use farshore_engines::postgresql::slot::{self, WalStatus};
 use farshore_engines::postgresql::wire::{Connection, Settings as Server};
 use farshore_types::{Clock, Entropy, Error, ErrorKind, Position, Progress, Result, Timeline};
@@ -25,9 +26,14 @@ use farshore_vault::journal::ship::{Durable, Horizon, Settings as Shipping, Ship
 use farshore_vault::names::BLOCK_BYTES;
 
 use self::receive::Receiving;
+use self::settings::STATUS_PAUSE;
 
 /// A range is shipped at least this often while there is log.
 pub const INTERVAL: Duration = Duration::from_secs(2);
+/// Bytes of log that are compared before the journal is continued.
+const PROOF_BYTES: u64 = 64 << 10;
+/// How long the server may take to send them.
+const PROOF_PATIENCE: Duration = Duration::from_secs(60);
 /// Pause before a broken connection is made again.
 const RECONNECT_PAUSE: Duration = Duration::from_secs(1);
 
@@ -90,8 +96,14 @@ impl ArchiveLog {
                 }
                 Err(error) if error.kind() == ErrorKind::Missing => {
                     tracing::warn!(%error, "the journal is broken: the server no longer has the log that is missing");
-                    self.horizon.change(|durable| durable.trouble = Some(format!("the journal is broken: {error}")));
-                    self.breaks.fetch_add(1, Ordering::Relaxed);
+                    self.broken(&error);
+                    place = Some(self.anew()?);
+                }
+                Err(error) if error.kind() == ErrorKind::Corrupt => {
+                    tracing::warn!(%error, "the journal is broken: a new one is begun");
+                    let next = chains::next_stream(&self.stream, &self.stream())?;
+                    self.horizon.change(|durable| durable.stream = Some(next));
+                    self.broken(&error);
                     place = Some(self.anew()?);
                 }
                 Err(error) => {
@@ -103,9 +115,19 @@ impl ArchiveLog {
         Ok(())
     }
 
+    fn broken(&self, error: &Error) {
+        self.horizon.change(|durable| durable.trouble = Some(format!("the journal is broken: {error}")));
+        self.breaks.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The stream that is archived into.
+    fn stream(&self) -> String {
+        self.horizon.now().stream.unwrap_or_else(|| self.stream.clone())
+    }
+
     /// Archives one stretch on one timeline, up to a position that is already flushed on the server.
     pub fn stretch(&self, place: Place, until: Position) -> Result<()> {
-        match self.stream(place, Some(until))? {
+        match self.receive(place, Some(until))? {
             Ended::Done => Ok(()),
             Ended::Timeline(_) => Err(Error::conflict("the server changed its timeline").hint("take a new backup")),
         }
@@ -117,7 +139,7 @@ impl ArchiveLog {
                 Some(place) => place,
                 None => self.find_place()?,
             };
-            match self.stream(from, None)? {
+            match self.receive(from, None)? {
                 Ended::Done => return Ok(()),
                 Ended::Timeline(next) => *place = Some(next),
             }
@@ -134,18 +156,49 @@ impl ArchiveLog {
     fn find_place(&self) -> Result<Place> {
         let kept = self.keep_log()?;
         let (mut replication, identity) = self.replication()?;
-        let found = chains::list(&self.vault.repository, &self.stream)?;
+        let found = chains::list(&self.vault.repository, &self.stream())?;
         let history = match identity.timeline {
             Timeline(1) => History::first(),
             timeline => History::parse(timeline, &replication.timeline_history(timeline)?.content)?,
         };
         replication.close();
         if let Some(place) = goes_on(&found, &history, &identity)? {
+            self.prove(place)?;
             return Ok(place);
         }
         let oldest = kept.unwrap_or(identity.flushed).min(identity.flushed);
         let from = oldest.aligned_down(self.segment_bytes()?);
         Ok(Place { timeline: history.timeline_at(from), from })
+    }
+
+    /// Proves that the server's log is the one that was archived, by its last bytes: data that was put back to an older state repeats
+    /// positions with other content. Nothing is proven at the beginning of a segment, or if the server no longer has those bytes.
+    fn prove(&self, place: Place) -> Result<()> {
+        let size = self.segment_bytes()?;
+        let start = place.from.aligned_down(size);
+        if start == place.from {
+            return Ok(());
+        }
+        let Ok(archived) = self.vault.log_segment(&self.stream(), place.timeline, start, size)? else { return Ok(()) };
+        let from = Position(start.0.max(place.from.0.saturating_sub(PROOF_BYTES)));
+        let (replication, _) = self.replication()?;
+        let mut stream = match replication.start(None, from, place.timeline) {
+            Err(error) if error.kind() == ErrorKind::Missing => return Ok(()),
+            started => started?,
+        };
+        let until = self.clock.monotonic() + PROOF_PATIENCE;
+        while self.clock.monotonic() < until && self.stop.go_on().is_ok() {
+            let Event::Wal { start: at, bytes, .. } = stream.next(STATUS_PAUSE)? else { continue };
+            let known = (place.from.0 - at.0).min(bytes.len() as u64) as usize;
+            let offset = (at.0 - start.0) as usize;
+            if archived.bytes.get(offset..offset + known) != bytes.get(..known) {
+                return Err(parted(&format!("its bytes before {} are others", place.from)));
+            }
+            if at.0 + bytes.len() as u64 >= place.from.0 {
+                return stream.stop().map(Replication::close);
+            }
+        }
+        Err(Error::transient("the server does not send the log that it should have"))
     }
 
     /// Makes the slot if it is missing. Gives the oldest position that the server keeps because of it.
@@ -185,7 +238,7 @@ impl ArchiveLog {
     }
 
     /// Streams one timeline until it ends, `until` is durable, or we are asked to stop.
-    fn stream(&self, place: Place, until: Option<Position>) -> Result<Ended> {
+    fn receive(&self, place: Place, until: Option<Position>) -> Result<Ended> {
         let (replication, _) = self.replication()?;
         let mut stream = replication.start(self.slot.as_deref(), place.from, place.timeline)?;
         self.horizon.change(|durable| {
@@ -194,7 +247,7 @@ impl ArchiveLog {
         let shipper = Shipper {
             vault: &self.vault,
             writer: self.writer,
-            settings: Shipping { stream: self.stream.clone(), workers: self.workers, level: 1 },
+            settings: Shipping { stream: self.stream(), workers: self.workers, level: 1 },
             horizon: &self.horizon,
             stop: &self.stop,
             clock: self.clock.as_ref(),
@@ -224,12 +277,23 @@ impl ArchiveLog {
         let mut replication = stream.stop()?;
         let history = replication.timeline_history(timeline)?;
         replication.close();
-        let sealed =
-            seal_history(&self.vault, self.writer, (&self.stream, timeline), &history.content, self.entropy.as_ref())?;
+        let sealed = seal_history(
+            &self.vault,
+            self.writer,
+            (&self.stream(), timeline),
+            &history.content,
+            self.entropy.as_ref(),
+        )?;
         self.vault.repository.store().put_new(&sealed.0.to_string(), sealed.1.into())?;
         // Recovery along the new timeline reads the segment of the switch from its beginning.
         Ok(Ended::Timeline(Place { timeline, from: switch.aligned_down(self.segment_bytes()?) }))
     }
+}
+
+/// The server's log and the journal are two different logs from somewhere on, under the same positions of the same timeline.
+fn parted(what: &str) -> Error {
+    Error::corrupt(format!("the server's log has parted from the journal: {what}"))
+        .hint("its data was put back to an older state without a new timeline")
 }
 
 /// Where to go on from what is archived: the newest stretch that lies in the server's past.
@@ -239,8 +303,7 @@ fn goes_on(found: &Chains, history: &History, identity: &Identity) -> Result<Opt
     let Some(chain) = newest else { return Ok(None) };
     if chain.timeline == identity.timeline && chain.to > identity.flushed {
         let what = format!("the server stands at {}, behind the journal's end {}", identity.flushed, chain.to);
-        return Err(Error::conflict(what)
-            .hint("its data was put back to an older state without a new timeline: attach it as a new service"));
+        return Err(parted(&what));
     }
     Ok(Some(Place { timeline: chain.timeline, from: chain.to }))
 }
