@@ -1,0 +1,155 @@
+//! Recovery to a moment under load: the rows of every fork against an oracle of whole row sets. Not one may be missed.
+
+use farshore_agent::tasks::windows::{Window, Windows};
+use farshore_engines::postgresql::provision::Installation;
+use farshore_types::{Position, Target, TargetKind, Timeline};
+use farshore_vault::testing::SeededEntropy;
+
+use crate::support::cluster::Cluster;
+use crate::support::forks::fork_to;
+use crate::support::load::{self, Known, Load, Order, rows_of};
+use crate::support::protection::Protection;
+use crate::support::region::Region;
+use crate::support::{clock, installation, installations, let_pass, samples};
+
+/// Which kinds of target there are, with both ways to end.
+const KINDS: u64 = 8;
+
+struct World {
+    cluster: Cluster,
+    region: Region,
+    /// The position from which the oracle reads the log.
+    from: Position,
+}
+
+impl World {
+    fn new(installation: &Installation) -> World {
+        let cluster = Cluster::start(installation);
+        load::prepare(&cluster);
+        let from = cluster.sql("SELECT pg_current_wal_lsn()::text").parse().unwrap();
+        World { cluster, region: Region::new(), from }
+    }
+
+    fn order(&self) -> Order {
+        Order::read(&self.cluster, Timeline(1), self.from)
+    }
+
+    fn window(&self) -> Window {
+        Windows::read(&self.region.reopened()).unwrap().windows.pop().unwrap()
+    }
+
+    /// Forks to a target and compares; the error says all that is needed to look into a miss.
+    fn check(&self, target: &Target, known: &Known, order: &Order) {
+        let forked = fork_to(&self.region.reopened(), &self.cluster.installation, target.clone());
+        let (found, expected) = (rows_of(&forked.opened.server), known.rows(&order.committed(target)));
+        let missing: Vec<_> = expected.iter().filter(|(id, v)| found.get(id) != Some(v)).collect();
+        let surplus: Vec<_> = found.iter().filter(|(id, v)| expected.get(id) != Some(v)).collect();
+        assert!(missing.is_empty() && surplus.is_empty(), "{target}: missing {missing:?}, too much {surplus:?}");
+        assert!(!expected.is_empty(), "{target}: nothing was compared");
+        forked.check_pages();
+    }
+}
+
+fn target(kind: TargetKind, inclusive: bool) -> Target {
+    Target { kind, inclusive }
+}
+
+/// A random target inside the window.
+fn draw(random: &SeededEntropy, order: &Order, window: &Window, kind: u64) -> Target {
+    let inside = |at: Position| at >= window.reach.from && at < window.reach.to;
+    let commits: Vec<_> = order.commits().filter(|(at, _, time)| inside(*at) && *time < window.reach.to_time).collect();
+    let pick = |count: usize| usize::try_from(random.next() >> 1).unwrap() % count;
+    let (at, xid, time) = commits[pick(commits.len())];
+    let records: Vec<_> = order.records.iter().map(|(at, _)| *at).filter(|at| inside(*at)).collect();
+    match kind % KINDS {
+        0 => target(TargetKind::Time(time), true),
+        1 => target(TargetKind::Position(at), true),
+        2 => target(TargetKind::Transaction(xid), true),
+        3 => target(TargetKind::Time(time.plus_micros(i64::try_from(random.next() % 9000).unwrap())), true),
+        4 => target(TargetKind::Position(at), false),
+        5 => target(TargetKind::Transaction(xid), false),
+        6 => target(TargetKind::Time(time), false),
+        _ => target(TargetKind::Position(Position(records[pick(records.len())].0 + 1)), random.next() % 2 == 0),
+    }
+}
+
+fn random_targets(installation: &Installation, count: usize, seed: u64) {
+    println!("seed {seed}");
+    let world = World::new(installation);
+    let load = Load::start(&world.cluster.settings(), seed);
+    let protection = Protection::start(world.cluster.settings(), &world.region.vault);
+    let random = SeededEntropy::new(seed);
+    load.advance(200);
+    for number in 0..count {
+        load.advance(20);
+        protection.await_archived_now();
+        let (known, order, window) = (load.known(), world.order(), world.window());
+        // Half of the kinds in a short run, all in a long one.
+        let kind = if count < usize::try_from(KINDS).unwrap() { random.next() } else { number as u64 };
+        let target = draw(&random, &order, &window, kind);
+        println!("{target}");
+        world.check(&target, &known, &order);
+        if number % 10 == 5 {
+            protection.back_up();
+        }
+    }
+    load.stop();
+    protection.stop().unwrap();
+}
+
+fn seed() -> u64 {
+    let given = std::env::var("FARSHORE_TEST_SEED").ok().and_then(|seed| seed.parse().ok());
+    given.unwrap_or_else(|| clock().now().micros().unsigned_abs())
+}
+
+#[test]
+fn random_targets_under_load_hold_exactly_their_rows() {
+    random_targets(&installation(), samples(3, 50), seed());
+}
+
+#[test]
+fn random_targets_under_load_on_the_next_major_hold_exactly_their_rows() {
+    for installation in installations().iter().skip(1) {
+        random_targets(installation, samples(1, 8), seed());
+    }
+}
+
+#[test]
+fn the_microsecond_before_and_after_a_commit_a_named_point_and_the_idle_tail() {
+    let world = World::new(&installation());
+    let load = Load::start(&world.cluster.settings(), seed());
+    let protection = Protection::start(world.cluster.settings(), &world.region.vault);
+    load.advance(60);
+    world.cluster.sql("SELECT pg_create_restore_point('before_the_release')");
+    load.advance(60);
+    let known = load.stop();
+    let last_told = known.acknowledged.iter().map(|(_, at)| *at).max().unwrap();
+    // Nothing is written any more; yet moments go by, and each of them can be recovered.
+    let_pass(std::time::Duration::from_millis(400));
+    let idle = clock().now();
+    protection.await_archived(idle);
+    let (order, window) = (world.order(), world.window());
+    let commits: Vec<_> = order.commits().filter(|(at, ..)| *at >= window.reach.from).collect();
+    let (_, _, time) = commits[commits.len() / 2];
+    let mut targets = vec![
+        target(TargetKind::Time(time.plus_micros(-1)), true),
+        target(TargetKind::Time(time), true),
+        target(TargetKind::Name("before_the_release".to_string()), true),
+        target(TargetKind::Time(idle), true),
+    ];
+    if samples(0, 1) == 1 {
+        targets.push(target(TargetKind::Time(time.plus_micros(1)), true));
+        targets.push(target(TargetKind::Time(time), false));
+        targets.push(target(TargetKind::Position(window.reach.to), true));
+        targets.push(target(TargetKind::Time(last_told), true));
+        targets.push(Target::latest());
+    }
+    assert!(window.reach.to_time >= idle);
+    for target in &targets {
+        println!("{target}");
+        world.check(target, &known, &order);
+    }
+    let all = known.rows(&order.commits().map(|(_, xid, _)| xid).collect::<Vec<_>>());
+    assert_eq!(rows_of(&world.cluster.settings()), all, "the oracle itself is wrong");
+    protection.stop().unwrap();
+}

@@ -1,0 +1,116 @@
+//! A region for one test: a store in memory that can fail, and the vault of one service in it.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use farshore_agent::tasks::take_backup::{Outcome, TakeBackup};
+use farshore_engines::postgresql::snapshot::Checkpoint;
+use farshore_objects::layers::{Faults, Retry};
+use farshore_objects::{Bucket, ObjectStore};
+use farshore_types::{Progress, Result, ServiceId, SystemEntropy};
+use farshore_vault::journal::WAL;
+use farshore_vault::names::ManifestName;
+use farshore_vault::read::restore::{Settings, restore};
+use farshore_vault::{Identity, Repository, Vault, backup};
+
+use super::clock;
+use super::cluster::Cluster;
+
+/// A store and its vault.
+pub struct Region {
+    /// Made to fail by tests.
+    pub faults: Arc<Faults>,
+    /// What is stored, whatever the faults.
+    pub inner: Arc<dyn ObjectStore>,
+    pub vault: Vault,
+    pub identity: Identity,
+}
+
+impl Region {
+    /// An empty region with the service `pg-1`.
+    pub fn new() -> Region {
+        let inner: Arc<dyn ObjectStore> = Arc::new(Bucket::memory());
+        let faults = Arc::new(Faults::new(inner.clone()));
+        let store = Arc::new(Retry::new(faults.clone(), clock()));
+        let identity = Identity::random(&SystemEntropy).unwrap();
+        let service: ServiceId = "pg-1".parse().unwrap();
+        let vault = Vault::create(store, &service, &identity.recipients(), &SystemEntropy).unwrap();
+        Region { faults, inner, vault, identity }
+    }
+
+    /// The same region as another process opens it: without the faults.
+    pub fn reopened(&self) -> Vault {
+        Repository::open(self.inner.clone()).unwrap().unlock(&self.identity).unwrap()
+    }
+
+    /// A backup of a server with its own stretch of log, to be changed and run.
+    pub fn task(&self, cluster: &Cluster) -> TakeBackup {
+        TakeBackup {
+            server: cluster.settings(),
+            data_directory: None,
+            vault: self.vault.clone(),
+            stream: WAL.to_string(),
+            horizon: None,
+            full: false,
+            checkpoint: Checkpoint::Fast,
+            settings: backup::Settings::default(),
+            clock: clock(),
+            entropy: Arc::new(SystemEntropy),
+        }
+    }
+
+    /// Takes a backup on top of the one before.
+    pub fn back_up(&self, cluster: &Cluster) -> Outcome {
+        self.task(cluster).run(&Progress::default()).unwrap()
+    }
+
+    /// Takes a full backup.
+    pub fn back_up_in_full(&self, cluster: &Cluster) -> Outcome {
+        TakeBackup { full: true, ..self.task(cluster) }.run(&Progress::default()).unwrap()
+    }
+
+    /// Restores the files of a backup as they are, tablespaces inside the folder.
+    pub fn restore_files(&self, name: &ManifestName, to: &Path) -> Result<()> {
+        let opened = self.vault.open_backup(name)?;
+        let settings = Settings { links: false, sync: false, ..Settings::default() };
+        restore(&self.vault, &opened, to, &settings, &Progress::default()).map(drop)
+    }
+
+    /// Names of all objects that begin with `prefix`.
+    pub fn names(&self, prefix: &str) -> Vec<String> {
+        let mut names = Vec::new();
+        let listed = self.inner.list(prefix, &mut |info| {
+            names.push(info.name);
+            Ok(())
+        });
+        listed.unwrap();
+        names.sort();
+        names
+    }
+
+    /// Flips a bit in the middle of an object.
+    pub fn damage(&self, name: &str) {
+        let mut bytes = self.inner.get(name).unwrap().to_vec();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        self.inner.delete(name).unwrap();
+        self.inner.put_new(name, bytes.into()).unwrap();
+    }
+}
+
+/// All files below a folder with their content, by relative path.
+pub fn tree(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    let mut folders = vec![folder.to_path_buf()];
+    while let Some(next) = folders.pop() {
+        for item in std::fs::read_dir(&next).unwrap().map(std::io::Result::unwrap) {
+            let path = item.path();
+            match item.file_type().unwrap().is_dir() {
+                true => folders.push(path),
+                false => drop(found.insert(path.strip_prefix(folder).unwrap().into(), std::fs::read(&path).unwrap())),
+            }
+        }
+    }
+    found
+}
