@@ -6,6 +6,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use bytes::Bytes;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use farshore_objects::ObjectStore;
 use farshore_types::error::ErrorContext;
@@ -22,8 +23,8 @@ use crate::primitives::Hash;
 pub const PACK_BYTES: usize = 16 << 20;
 /// A pack is closed when its index reaches this many bytes of JSON. What one frame completes comes on top, at most as much again.
 pub const INDEX_BYTES: usize = 1 << 20;
-/// Finished packs that may wait for a putting thread.
-const QUEUE_PACKS: usize = 1;
+/// Finished packs that may wait: none, a worker hands its pack to a putting thread that is free.
+const QUEUE_PACKS: usize = 0;
 /// Threads that put packs.
 const PUTTING_THREADS: usize = 2;
 
@@ -44,6 +45,7 @@ pub struct Packing<'a> {
     /// The log position at which the backup started; stands in the index.
     pub start: u64,
     numbers: AtomicU32,
+    spares: Mutex<Vec<Vec<u8>>>,
     failed: AtomicBool,
     failure: Mutex<Option<Error>>,
 }
@@ -66,8 +68,23 @@ impl<'a> Packing<'a> {
             level,
             start,
             numbers: AtomicU32::new(0),
+            spares: Mutex::default(),
             failed: AtomicBool::new(false),
             failure: Mutex::new(None),
+        }
+    }
+
+    /// A buffer for a pack: one that was put already, or a new one. Packs are large: the allocator would keep freed ones for long.
+    fn buffer(&self) -> Vec<u8> {
+        let spare = self.spares.lock().ok().and_then(|mut spares| spares.pop());
+        spare.unwrap_or_else(|| Vec::with_capacity(PACK_BYTES + 2 * INDEX_BYTES))
+    }
+
+    fn give_back(&self, buffer: Vec<u8>) {
+        if let Ok(mut spares) = self.spares.lock() {
+            if spares.len() < PUTTING_THREADS {
+                spares.push(buffer);
+            }
         }
     }
 
@@ -121,7 +138,7 @@ impl<'a> Packer<'a> {
         let Packing { root, repository, generation, session, entropy, .. } = *self.packing;
         let number = self.packing.numbers.fetch_add(1, Ordering::Relaxed);
         let place = Place { kind: ObjectKind::Pack, number, generation, session, repository };
-        let sealer = Sealer::new(root, &place, &[], entropy, PACK_BYTES + 2 * INDEX_BYTES)?;
+        let sealer = Sealer::new(root, &place, &[], entropy, self.packing.buffer())?;
         let id = PackId { generation, session, number };
         Ok(Open { id, sealer, completed: Vec::new(), index_bytes: 0 })
     }
@@ -195,16 +212,21 @@ impl Putting {
     /// so that none of them waits for ever.
     pub fn run(&self, packing: &Packing) {
         for (id, bytes) in &self.inbox {
-            if let Err(error) = packing.go_on().and_then(|()| self.put(id, bytes)) {
+            if let Err(error) = packing.go_on().and_then(|()| self.put(packing, id, bytes)) {
                 packing.give_up(error);
             }
         }
     }
 
-    fn put(&self, id: PackId, bytes: Vec<u8>) -> Result<()> {
+    fn put(&self, packing: &Packing, id: PackId, bytes: Vec<u8>) -> Result<()> {
         let name = PackName { id, hash: Hash::of(&bytes) };
         let size = bytes.len() as u64;
-        self.store.put_new(&name.to_string(), bytes.into()).doing("put", "a pack")?;
+        let body = Bytes::from(bytes);
+        self.store.put_new(&name.to_string(), body.clone()).doing("put", "a pack")?;
+        if let Ok(mut buffer) = body.try_into_mut() {
+            buffer.clear();
+            packing.give_back(buffer.into());
+        }
         self.done.lock().map_err(|_| Error::bug("a putting thread panicked"))?.push((name, size));
         Ok(())
     }

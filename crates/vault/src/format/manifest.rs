@@ -177,7 +177,7 @@ pub fn seal(
     let plain = json(custody)?;
     let body = encode_body(body)?;
     let mut squeeze = Squeeze::new(3)?;
-    let mut sealer = Sealer::new(root, &place(id, repository), &plain, entropy, 0)?;
+    let mut sealer = Sealer::new(root, &place(id, repository), &plain, entropy, Vec::new())?;
     let chunks: Vec<&[u8]> = body.chunks(FRAME_RAW_BYTES_MAX).collect();
     for (at, chunk) in chunks.iter().enumerate() {
         sealer.add(FrameKind::Body, chunk, at + 1 == chunks.len(), &mut squeeze)?;

@@ -172,14 +172,15 @@ pub struct Sealer {
 }
 
 impl Sealer {
-    /// Starts an object with a fresh salt. `capacity` is the size that it is expected to reach.
-    pub fn new(root: &RootKey, place: &Place, plain: &[u8], entropy: &dyn Entropy, capacity: usize) -> Result<Sealer> {
+    /// Starts an object with a fresh salt, in `bytes`, whose content is dropped and whose capacity is used.
+    pub fn new(root: &RootKey, place: &Place, plain: &[u8], entropy: &dyn Entropy, bytes: Vec<u8>) -> Result<Sealer> {
         let start = header_start(place, root.id());
         let mut salt = [0; 32];
         entropy.fill(&mut salt)?;
         let (key, commitment) = object_key(root, &salt, &start)?;
         let plain_bytes = u32::try_from(plain.len()).map_err(|_| Error::invalid("the plain part exceeds 4 GiB"))?;
-        let mut bytes = Vec::with_capacity(capacity.max(HEADER_BYTES + 4 + plain.len()));
+        let mut bytes = bytes;
+        bytes.clear();
         bytes.extend_from_slice(&start);
         bytes.extend_from_slice(&salt);
         bytes.extend_from_slice(&commitment);
@@ -435,7 +436,7 @@ mod tests {
 
     fn sealed(root: &RootKey) -> Vec<u8> {
         let mut squeeze = Squeeze::new(1).unwrap();
-        let mut sealer = Sealer::new(root, &place(), b"plain", &SeededEntropy::new(7), 0).unwrap();
+        let mut sealer = Sealer::new(root, &place(), b"plain", &SeededEntropy::new(7), Vec::new()).unwrap();
         sealer.add(FrameKind::Content, &[b'a'; 5000], false, &mut squeeze).unwrap();
         sealer.add(FrameKind::Content, b"", false, &mut squeeze).unwrap();
         sealer.add(FrameKind::Index, b"xyz", true, &mut squeeze).unwrap();

@@ -141,7 +141,7 @@ fn seal(
 ) -> Result<Vec<u8>> {
     let plain = crate::format::catalog::json(plain)?;
     let place = place(kind, vault, writer.generation, writer.session);
-    let mut sealer = Sealer::new(vault.root()?, &place, &plain, entropy, content.len() / 2 + 4096)?;
+    let mut sealer = Sealer::new(vault.root()?, &place, &plain, entropy, Vec::with_capacity(content.len() / 2 + 4096))?;
     let frames = content.chunks(LOG_FRAME_BYTES).collect::<Vec<_>>();
     for (at, frame) in frames.iter().enumerate() {
         sealer.add(FrameKind::Log, frame, at + 1 == frames.len(), squeeze)?;
