@@ -81,10 +81,9 @@ impl<'a> Packing<'a> {
     }
 
     fn give_back(&self, buffer: Vec<u8>) {
-        if let Ok(mut spares) = self.spares.lock() {
-            if spares.len() < PUTTING_THREADS {
-                spares.push(buffer);
-            }
+        match self.spares.lock() {
+            Ok(mut spares) if spares.len() < PUTTING_THREADS => spares.push(buffer),
+            _ => {}
         }
     }
 

@@ -132,7 +132,7 @@ impl Fetching {
                 Err(error) => return Err(Error::io(error.into(), "wait on", "the log socket")),
             }
             let (client, _) = listener.accept().doing("accept on", "the log socket")?;
-            scope.spawn(move || self.answer(client));
+            scope.spawn(move || self.answer(&client));
         }
         Ok(())
     }
@@ -151,14 +151,14 @@ impl Fetching {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn answer(&self, client: UnixStream) {
+    fn answer(&self, mut client: &UnixStream) {
         let mut line = String::new();
         let _ = client.set_read_timeout(Some(CLIENT_PATIENCE));
-        if BufReader::new((&client).take(LINE_BYTES_MAX)).read_line(&mut line).is_err() {
+        if BufReader::new(client.take(LINE_BYTES_MAX)).read_line(&mut line).is_err() {
             return;
         }
         let answer = self.fetch(line.trim_end());
-        if let Err(error) = (&client).write_all(answer.as_bytes()) {
+        if let Err(error) = client.write_all(answer.as_bytes()) {
             tracing::debug!(%error, "a log client went away");
         }
     }

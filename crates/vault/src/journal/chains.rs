@@ -116,7 +116,7 @@ pub fn newest_stream(repository: &Repository, first: &str) -> Result<String> {
 pub fn next_stream(first: &str, now: &str) -> Result<String> {
     let last = now.strip_prefix(first).and_then(|rest| rest.bytes().next()).unwrap_or(b'a');
     match last {
-        b'a'..b'z' => Ok(format!("{first}{}", char::from(last + 1))),
+        b'a'..=b'y' => Ok(format!("{first}{}", char::from(last + 1))),
         _ => Err(farshore_types::Error::invalid(format!("the log has parted from its journal {now} too often"))
             .hint("attach the server as a new service")),
     }
@@ -143,10 +143,9 @@ pub fn objects(
     let mut block = Position(from.0 / crate::names::BLOCK_BYTES * crate::names::BLOCK_BYTES);
     while block < to {
         repository.store().list(&crate::names::block_folder(stream, timeline, block), &mut |info| {
-            if let Ok(JournalName::Range(range)) = JournalName::parse(&info.name) {
-                if range.from < to && range.to > from {
-                    found.push((range, info.size));
-                }
+            match JournalName::parse(&info.name) {
+                Ok(JournalName::Range(range)) if range.from < to && range.to > from => found.push((range, info.size)),
+                _ => {}
             }
             Ok(())
         })?;

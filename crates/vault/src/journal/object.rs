@@ -152,19 +152,10 @@ fn seal(
     Ok(sealer.finish())
 }
 
-fn open(
-    vault: &Vault,
-    kind: ObjectKind,
-    name: &str,
-    writer: Writer,
-    plain: &Plain,
-    bytes: &[u8],
-    out: &mut Vec<u8>,
-) -> Result<()> {
+fn open(vault: &Vault, place: &Place, name: &str, plain: &Plain, bytes: &[u8], out: &mut Vec<u8>) -> Result<()> {
     let opening = Opening::parse(name, bytes)?;
     check_plain(name, &opening, plain)?;
-    let place = place(kind, vault, writer.generation, writer.session);
-    let opener = opening.open(name, &place, vault.root_of(opening.key_id(), name)?)?;
+    let opener = opening.open(name, place, vault.root_of(opening.key_id(), name)?)?;
     opener.all(bytes, opening.frames_at, &mut Unsqueeze::new()?, &mut |header, _, raw| {
         if header.kind != FrameKind::Log {
             return Err(damaged(name, "it holds a frame that is not log"));
@@ -178,11 +169,11 @@ fn open(
 pub fn open_range(vault: &Vault, name: &RangeName, bytes: &[u8], out: &mut Vec<u8>) -> Result<()> {
     let text = name.to_string();
     check_hash(&text, name.hash, bytes)?;
-    let writer = Writer { generation: name.generation, session: name.session };
+    let place = place(ObjectKind::Journal, vault, name.generation, name.session);
     let (from, to, moment) = (Some(name.from), Some(name.to), Some(name.moment));
     let plain = Plain { stream: name.stream.clone(), timeline: name.timeline, from, to, moment };
     let before = out.len();
-    open(vault, ObjectKind::Journal, &text, writer, &plain, bytes, out)?;
+    open(vault, &place, &text, &plain, bytes, out)?;
     match (out.len() - before) as u64 == name.to.0 - name.from.0 {
         true => Ok(()),
         false => Err(damaged(&text, "it holds another number of bytes than its name says")),
@@ -193,9 +184,9 @@ pub fn open_range(vault: &Vault, name: &RangeName, bytes: &[u8], out: &mut Vec<u
 pub fn open_history(vault: &Vault, name: &HistoryName, bytes: &[u8]) -> Result<Vec<u8>> {
     let text = name.to_string();
     check_hash(&text, name.hash, bytes)?;
-    let writer = Writer { generation: name.generation, session: name.session };
+    let place = place(ObjectKind::History, vault, name.generation, name.session);
     let plain = Plain { stream: name.stream.clone(), timeline: name.timeline, from: None, to: None, moment: None };
     let mut content = Vec::new();
-    open(vault, ObjectKind::History, &text, writer, &plain, bytes, &mut content)?;
+    open(vault, &place, &text, &plain, bytes, &mut content)?;
     Ok(content)
 }

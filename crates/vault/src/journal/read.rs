@@ -86,10 +86,11 @@ impl Vault {
         let mut block = from.0 / BLOCK_BYTES * BLOCK_BYTES;
         while block < to.0 {
             self.repository.store().list(&block_folder(stream, timeline, Position(block)), &mut |info| {
-                if let JournalName::Range(range) = JournalName::parse(&info.name)? {
-                    if range.from < range.to && range.from < to && range.to > from {
+                match JournalName::parse(&info.name)? {
+                    JournalName::Range(range) if range.from < range.to && range.from < to && range.to > from => {
                         found.push(range);
                     }
+                    _ => {}
                 }
                 Ok(())
             })?;

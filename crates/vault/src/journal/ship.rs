@@ -187,7 +187,7 @@ impl Shipper<'_> {
             waiting.insert(number, (shipment, name, object));
             while let Some((shipment, name, object)) = waiting.remove(&next) {
                 let size = object.len() as u64;
-                self.put(&name.to_string(), object.into())?;
+                self.put(&name.to_string(), &object.into())?;
                 next += 1;
                 in_flight.fetch_sub(1, Ordering::AcqRel);
                 room.1.notify_all();
@@ -205,7 +205,7 @@ impl Shipper<'_> {
     }
 
     /// Repeats the put, byte for byte, while the fault may pass.
-    fn put(&self, name: &str, object: bytes::Bytes) -> Result<()> {
+    fn put(&self, name: &str, object: &bytes::Bytes) -> Result<()> {
         loop {
             let Err(error) = self.vault.repository.store().put_new(name, object.clone()) else { return Ok(()) };
             if !matches!(error.kind(), ErrorKind::Transient | ErrorKind::Busy) || self.stop.go_on().is_err() {

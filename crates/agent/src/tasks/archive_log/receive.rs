@@ -131,7 +131,7 @@ impl<'a> Receiving<'a> {
                     let (now, later) = rest.split_at(rest.len().min(room).min(block));
                     self.chunk.extend_from_slice(now);
                     rest = later;
-                    if self.chunk.len() == RANGE_BYTES || self.end().0 % BLOCK_BYTES == 0 {
+                    if self.chunk.len() == RANGE_BYTES || self.end().0.is_multiple_of(BLOCK_BYTES) {
                         parts.push(self.cut());
                     }
                 }
