@@ -37,6 +37,14 @@ pub enum Command {
     /// Protect a running server: archive its log without pause and back it up on time, until interrupted.
     #[command(subcommand)]
     Attach(AttachCommand),
+    /// Run a server of our own: make it or find it again, start it, and protect it until interrupted.
+    #[command(subcommand)]
+    Agent(AgentCommand),
+    /// Follow a region's backups and log into another region's store, without any key, until interrupted.
+    #[command(
+        after_help = "Examples:\n  farshore copy --from file:///srv/north --to file:///srv/south\n  farshore copy --from file:///srv/north --to file:///srv/south --once --json"
+    )]
+    Copy(CopyArgs),
     /// Make a new server from a region's backups, at an exact moment. The source is not needed, and never touched.
     #[command(subcommand)]
     Fork(ForkCommand),
@@ -47,8 +55,30 @@ pub enum Command {
         #[arg(long, value_name = "DIR")]
         data: PathBuf,
     },
+    /// Give the archived log to a server that you recover yourself.
+    #[command(
+        after_help = "Example:\n  farshore log-serve --store file:///srv/south --identity south.key --socket /run/log.sock --staging /srv/staging\nand in the server's postgresql.conf:\n  restore_command = 'farshore log-fetch /run/log.sock \"%f\" \"%p\"'"
+    )]
+    LogServe {
+        #[command(flatten)]
+        store: StoreArgs,
+        /// The Unix socket that `farshore log-fetch` asks.
+        #[arg(long, value_name = "PATH")]
+        socket: PathBuf,
+        /// A folder on the data directory's file system, for nothing else; it is removed at the end.
+        #[arg(long, value_name = "DIR")]
+        staging: PathBuf,
+        /// Threads that open segments ahead.
+        #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=64))]
+        workers: u16,
+    },
     /// Say what is usable on this machine, and how to install what is missing.
     Doctor,
+    /// The main job on a real PostgreSQL: two regions, a mistake, the first region lost, forks from the second, all checked.
+    #[command(
+        after_help = "Examples:\n  farshore demo\n  farshore demo --small --json\n  farshore demo --keep /var/lib/farshore/demo\n\nAbout two minutes on two cores, and 3 GB of disk. Exit status 0 only if everything matched."
+    )]
+    Demo(DemoArgs),
 }
 
 /// Which server, and where its backups go.
@@ -69,6 +99,13 @@ pub struct SourceArgs {
     /// The data directory as this host sees it, if it differs from what the server says.
     #[arg(long, value_name = "DIR")]
     pub data_directory: Option<PathBuf>,
+    #[command(flatten)]
+    pub region: RegionArgs,
+}
+
+/// Where a service's backups go, and who may open them.
+#[derive(Debug, Clone, Args)]
+pub struct RegionArgs {
     /// The service's name in the store.
     #[arg(long, value_name = "NAME", default_value = "pg-1")]
     pub service: String,
@@ -87,6 +124,20 @@ pub struct SourceArgs {
     /// Bound on bytes read per second, for example 50000000.
     #[arg(long, value_name = "BYTES")]
     pub rate: Option<u64>,
+}
+
+/// How a server is protected.
+#[derive(Debug, Clone, Args)]
+pub struct ProtectArgs {
+    /// Ship the log at least this often, in milliseconds.
+    #[arg(long, value_name = "MS", default_value_t = 2000, value_parser = clap::value_parser!(u64).range(100..=3_600_000))]
+    pub interval_ms: u64,
+    /// Take a backup this often, in seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 86_400, value_parser = clap::value_parser!(u64).range(10..=31_536_000))]
+    pub every_s: u64,
+    /// A Unix socket that answers `status`, `backup` and `backup full`.
+    #[arg(long, value_name = "PATH")]
+    pub control: Option<PathBuf>,
 }
 
 /// Servers that can be backed up.
@@ -118,16 +169,73 @@ pub enum AttachCommand {
         /// Print the SQL that gives a role the rights it needs, and stop.
         #[arg(long)]
         rights: bool,
-        /// Ship the log at least this often, in milliseconds.
-        #[arg(long, value_name = "MS", default_value_t = 2000, value_parser = clap::value_parser!(u64).range(100..=3_600_000))]
-        interval_ms: u64,
-        /// Take a backup this often, in seconds.
-        #[arg(long, value_name = "SECONDS", default_value_t = 86_400, value_parser = clap::value_parser!(u64).range(10..=31_536_000))]
-        every_s: u64,
-        /// A Unix socket that answers `status`, `backup` and `backup full`.
-        #[arg(long, value_name = "PATH")]
-        control: Option<PathBuf>,
+        #[command(flatten)]
+        protect: ProtectArgs,
     },
+}
+
+/// Servers that the agent can run.
+#[derive(Debug, Subcommand)]
+pub enum AgentCommand {
+    /// PostgreSQL 13 to 18. The server runs on when the agent stops, and is found again when it comes back.
+    #[command(
+        after_help = "Example:\n  farshore agent pg --data /var/lib/farshore/pg-1 --store file:///srv/north --identity north.key --recipient age1…"
+    )]
+    Pg {
+        /// The server's own folder: made if it does not exist.
+        #[arg(long, value_name = "DIR")]
+        data: PathBuf,
+        #[command(flatten)]
+        region: RegionArgs,
+        #[command(flatten)]
+        protect: ProtectArgs,
+        /// TCP port on 127.0.0.1 of a new server; a free one is picked if none is given.
+        #[arg(long)]
+        port: Option<u16>,
+        /// The folder of postgres, initdb and pg_ctl, if not the newest installed ones.
+        #[arg(long, value_name = "DIR")]
+        bin: Option<PathBuf>,
+    },
+}
+
+/// From where to where.
+#[derive(Debug, Clone, Args)]
+pub struct CopyArgs {
+    /// The store that is followed.
+    #[arg(long, value_name = "URL")]
+    pub from: String,
+    /// The store that gets the copies; made if it does not exist.
+    #[arg(long, value_name = "URL")]
+    pub to: String,
+    /// Only this service; without it, every service that is found.
+    #[arg(long, value_name = "NAME")]
+    pub service: Option<String>,
+    /// Look for new log and new backups this often, in milliseconds.
+    #[arg(long, value_name = "MS", default_value_t = 1000, value_parser = clap::value_parser!(u64).range(50..=3_600_000))]
+    pub interval_ms: u64,
+    /// Copy what is there now, and stop.
+    #[arg(long)]
+    pub once: bool,
+    /// Threads that read and put.
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub workers: u16,
+    /// Bound on bytes of backups read per second, for example 50000000.
+    #[arg(long, value_name = "BYTES")]
+    pub rate: Option<u64>,
+}
+
+/// What the demo shall do.
+#[derive(Debug, Clone, Args)]
+pub struct DemoArgs {
+    /// A twelfth of the data, for tests.
+    #[arg(long)]
+    pub small: bool,
+    /// Leave everything in this folder (new or empty), a fork running, and a README.txt that says how to go on.
+    #[arg(long, value_name = "DIR")]
+    pub keep: Option<PathBuf>,
+    /// The folder of postgres, pgbench and pg_amcheck, if not the newest installed ones.
+    #[arg(long, value_name = "DIR")]
+    pub bin: Option<PathBuf>,
 }
 
 /// Which store, with which key.

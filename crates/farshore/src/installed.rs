@@ -27,6 +27,12 @@ pub fn postgresql(host: &Host, explicit: Option<&Path>) -> Result<Vec<Installati
     }
 }
 
+/// The newest installation.
+pub fn newest(host: &Host, explicit: Option<&Path>) -> Result<Installation> {
+    let missing = || Error::missing("no PostgreSQL server is installed here").hint("`farshore doctor` says how");
+    postgresql(host, explicit)?.into_iter().next().ok_or_else(missing)
+}
+
 /// The installation of one major version.
 pub fn major(host: &Host, explicit: Option<&Path>, wanted: u32) -> Result<Installation> {
     let found = postgresql(host, explicit)?;

@@ -9,7 +9,7 @@ use farshore_types::error::ErrorContext;
 use farshore_types::{Clock, ErrorKind, Result, ServiceId, SystemEntropy};
 use farshore_vault::{Recipient, Repository, Vault, backup};
 
-use crate::cli::SourceArgs;
+use crate::cli::{RegionArgs, SourceArgs};
 use crate::stores;
 
 /// How to reach the server.
@@ -28,7 +28,7 @@ fn password(file: &Path) -> Result<String> {
 }
 
 /// The service's vault; made on first use, with the region's key and all further recipients.
-pub fn vault(args: &SourceArgs, clock: Arc<dyn Clock>) -> Result<Vault> {
+pub fn vault(args: &RegionArgs, clock: Arc<dyn Clock>) -> Result<Vault> {
     let identity = stores::identity(&args.identity)?;
     let service: ServiceId = args.service.parse()?;
     let mut recipients = identity.recipients();
@@ -49,6 +49,6 @@ pub fn vault(args: &SourceArgs, clock: Arc<dyn Clock>) -> Result<Vault> {
 }
 
 /// Workers and throttle.
-pub fn settings(args: &SourceArgs) -> backup::Settings {
+pub fn settings(args: &RegionArgs) -> backup::Settings {
     backup::Settings { workers: usize::from(args.workers), bytes_per_second: args.rate, ..backup::Settings::default() }
 }

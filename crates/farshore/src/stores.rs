@@ -46,7 +46,7 @@ pub fn scoped(root: &Arc<dyn ObjectStore>, service: &ServiceId) -> Result<Arc<dy
     Ok(Arc::new(Scoped::new(root.clone(), &format!("{service}/"))?))
 }
 
-fn services(root: &dyn ObjectStore) -> Result<Vec<ServiceId>> {
+pub fn services(root: &dyn ObjectStore) -> Result<Vec<ServiceId>> {
     let mut found = Vec::new();
     root.list("", &mut |info| {
         if let Some((service, FORMAT)) = info.name.split_once('/') {

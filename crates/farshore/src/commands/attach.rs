@@ -10,39 +10,41 @@ use farshore_vault::journal::WAL;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use crate::cli::{AttachCommand, SourceArgs};
+use crate::cli::{AttachCommand, RegionArgs};
 use crate::{output, source};
 
 /// Protects until a signal comes.
 pub fn run(command: &AttachCommand, as_json: bool, clock: Arc<dyn Clock>) -> Result<ExitCode> {
-    let AttachCommand::Pg { source: args, rights: _, interval_ms, every_s, control } = command;
+    let AttachCommand::Pg { source: args, rights: _, protect } = command;
     let task = Protect {
         server: source::server(args)?,
         data_directory: args.data_directory.clone(),
-        vault: source::vault(args, clock.clone())?,
+        vault: source::vault(&args.region, clock.clone())?,
         stream: WAL.to_string(),
-        slot: slot_name(args),
-        interval: Duration::from_millis(*interval_ms),
-        every: Duration::from_secs(*every_s),
-        settings: source::settings(args),
-        socket: control.clone(),
+        slot: slot_name(&args.region.service),
+        interval: Duration::from_millis(protect.interval_ms),
+        every: Duration::from_secs(protect.every_s),
+        settings: source::settings(&args.region),
+        socket: protect.control.clone(),
         clock,
         entropy: Arc::new(SystemEntropy),
     };
     let stop = Arc::new(Progress::default());
     stop_on_signal(&stop)?;
-    task.run(&stop, &mut |status| announce(args, status, as_json))?;
+    task.run(&stop, &mut |status| announce(&args.region, status, as_json))?;
     if !as_json {
         output::say("Stopped. The server runs on; its log waits in the slot for the next attach.");
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn slot_name(args: &SourceArgs) -> String {
-    format!("farshore_{}", args.service.replace('-', "_"))
+/// The replication slot that keeps a service's log until it is archived.
+pub fn slot_name(service: &str) -> String {
+    format!("farshore_{}", service.replace('-', "_"))
 }
 
-fn announce(args: &SourceArgs, status: &Status, as_json: bool) {
+/// Says that a service is protected, and what its last backup holds.
+pub fn announce(args: &RegionArgs, status: &Status, as_json: bool) {
     if as_json {
         if let Ok(value) = serde_json::to_value(status) {
             output::json(&value);

@@ -18,12 +18,12 @@ pub fn run(command: &BackupCommand, as_json: bool, clock: Arc<dyn Clock>) -> Res
     let task = TakeBackup {
         server: source::server(args)?,
         data_directory: args.data_directory.clone(),
-        vault: source::vault(args, clock.clone())?,
+        vault: source::vault(&args.region, clock.clone())?,
         stream: WAL.to_string(),
         horizon: None,
         full: *full,
         checkpoint: Checkpoint::Fast,
-        settings: source::settings(args),
+        settings: source::settings(&args.region),
         clock: clock.clone(),
         entropy: Arc::new(SystemEntropy),
     };

@@ -41,8 +41,10 @@ pub fn run(command: &ForkCommand, as_json: bool, clock: Arc<dyn Clock>) -> Resul
     let shown = progress::show("restore", counted.clone(), clock.clone());
     let opened = fork.run(&counted)?;
     drop(shown);
+    // The clock counts from the start of this process.
+    let open_seconds = clock.monotonic().as_secs_f64();
     let first = first_backup(command, &vault, &opened, clock)?;
-    report(&opened, first, port, data, as_json);
+    report(&opened, (first, open_seconds), port, data, as_json);
     Ok(ExitCode::SUCCESS)
 }
 
@@ -105,7 +107,7 @@ fn own_vault(
     }
 }
 
-fn report(opened: &Opened, first_backup: Option<u64>, port: u16, data: &PathBuf, as_json: bool) {
+fn report(opened: &Opened, (first_backup, open_seconds): (Option<u64>, f64), port: u16, data: &PathBuf, as_json: bool) {
     let window = &opened.window;
     let socket = opened.data_directory.parent().map(|volume| volume.join("run")).unwrap_or_default();
     let psql = format!("psql -h {} -p {port} -U postgres", socket.display());
@@ -114,7 +116,7 @@ fn report(opened: &Opened, first_backup: Option<u64>, port: u16, data: &PathBuf,
             "backup": window.name.id, "reached": opened.reached.to_string(), "timeline": opened.timeline,
             "socket": socket, "port": port, "data_directory": opened.data_directory, "psql": psql,
             "restored_bytes": opened.restored_bytes, "segments": opened.segments,
-            "restore_seconds": opened.seconds.0, "recovery_seconds": opened.seconds.1, "first_backup_bytes": first_backup,
+            "restore_seconds": opened.seconds.0, "recovery_seconds": opened.seconds.1, "open_seconds": open_seconds, "first_backup_bytes": first_backup,
         }));
         return;
     }

@@ -1,12 +1,16 @@
 //! The commands, one per file.
 
+mod agent;
 mod attach;
 mod backup;
+mod copy;
+mod demo;
 mod doctor;
 mod down;
 mod fork;
-mod keygen;
+pub mod keygen;
 pub mod log_fetch;
+mod log_serve;
 mod vault;
 
 use std::process::ExitCode;
@@ -24,8 +28,14 @@ pub fn run(cli: &Cli) -> Result<ExitCode> {
         Command::Keygen { file } => keygen::run(file, cli.json),
         Command::Backup(command) => backup::run(command, cli.json, clock),
         Command::Attach(command) => attach::run(command, cli.json, clock),
+        Command::Agent(command) => agent::run(command, cli.json, clock),
+        Command::Copy(args) => copy::run(args, cli.json, clock),
         Command::Fork(command) => fork::run(command, cli.json, clock),
         Command::Down { data } => down::run(data, cli.json, clock),
+        Command::Demo(args) => demo::run(args, cli.json, clock),
+        Command::LogServe { store, socket, staging, workers } => {
+            log_serve::run(store, socket, staging, *workers, cli.json, clock)
+        }
         Command::Doctor => doctor::run(cli.json),
     }
 }

@@ -1,0 +1,444 @@
+//! The steps of the demo, in order.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use farshore_agent::place::free_port;
+use farshore_agent::tasks::protect::{Status, Summary, ask};
+use farshore_engines::postgresql::wire::Connection;
+use farshore_types::error::ErrorContext;
+use farshore_types::{Error, Progress, Result, Timestamp, units};
+use farshore_vault::Repository;
+use farshore_vault::journal::{WAL, chains};
+
+use super::acknowledged::{self, Until, pace};
+use super::checks::{Check, Truth, verified};
+use super::children::{Child, farshore};
+use super::disaster::{Destroyed, destroy};
+use super::forks::{FORK_SERVICE, Made, Order, SERVICE, refused};
+use super::report::{ForkReport, Report};
+use super::scene::Scene;
+use super::source::{self, DATABASE};
+use super::workload::{WRITERS, Workload};
+use super::{checks, kept};
+use crate::commands::keygen;
+use crate::{progress, stores};
+
+/// Scale of pgbench: about 15 MB each.
+const SCALE: u32 = 32;
+const SCALE_SMALL: u32 = 2;
+/// For a server to be made and its first backup to be taken, and for copies to arrive.
+const PATIENCE: Duration = Duration::from_secs(300);
+const BACKUP_PATIENCE: Duration = Duration::from_secs(1800);
+/// How long an answer about the agent's state may take.
+const STATUS_PATIENCE: Duration = Duration::from_secs(30);
+const VERIFY_DEADLINE: Duration = Duration::from_secs(1800);
+/// How often a running backup is looked at.
+const LOOK: Duration = Duration::from_millis(250);
+/// The name of the restore point.
+const POINT: &str = "before_the_mistake";
+/// A moment that nobody has: an hour after the one that is marked.
+const OUTSIDE_MICROS: i64 = 3_600_000_000;
+
+/// How long the load runs for each purpose.
+struct Spans {
+    scale: u32,
+    baseline: Duration,
+    after_full: Duration,
+    after_mark: Duration,
+    after_mistake: Duration,
+}
+
+fn spans(small: bool) -> Spans {
+    let seconds = Duration::from_secs;
+    match small {
+        true => Spans {
+            scale: SCALE_SMALL,
+            baseline: seconds(2),
+            after_full: seconds(1),
+            after_mark: seconds(1),
+            after_mistake: seconds(4),
+        },
+        false => Spans {
+            scale: SCALE,
+            baseline: seconds(8),
+            after_full: seconds(4),
+            after_mark: seconds(2),
+            after_mistake: seconds(6),
+        },
+    }
+}
+
+/// The key files.
+pub struct Keys {
+    north: PathBuf,
+    /// The second region's.
+    pub south: PathBuf,
+    /// Kept by people.
+    pub recovery: PathBuf,
+    south_public: String,
+    recovery_public: String,
+}
+
+/// The moment before the mistake.
+struct Mark {
+    /// On the server's clock.
+    moment: Timestamp,
+    /// Right before and right after the restore point was asked for.
+    around: (Timestamp, Timestamp),
+    /// Where the restore point stands in the log.
+    position: String,
+}
+
+/// Plays all steps; gives the folder of the fork that is left running, if any.
+pub fn play(scene: &Scene, small: bool, report: &mut Report) -> Result<Option<PathBuf>> {
+    source::check_programs(scene)?;
+    let spans = spans(small);
+    let keys = regions(scene)?;
+    let south = store_url(&scene.south());
+    let (truth, mark, destroyed) = first_region(scene, &spans, &keys, &south, report)?;
+
+    scene.step(6, "A moment that no backup reaches is refused, before anything is made.")?;
+    let outside = mark.moment.plus_micros(OUTSIDE_MICROS).to_string();
+    let (right, message) = refused(scene, &south, &keys.south, &outside)?;
+    scene.note(&format!("error: {message}"));
+    report.checks.push(Check::new("target outside the window", right, message.clone()));
+    report.refusal = message;
+
+    let orders = orders(&keys, &mark);
+    scene
+        .step(7, "Fresh processes fork from the second region: they get its store's address and one key file each.")?;
+    let mut made = Vec::new();
+    for order in &orders {
+        scene.note(&format!("{}:", order.title));
+        made.push(order.make(scene, &south, truth.known.bytes)?);
+    }
+    scene.step(8, "Everything is checked.")?;
+    verify(scene, &south, &keys, report)?;
+    for (order, made) in orders.iter().zip(&made) {
+        let fork = check_fork(scene, order, made, &truth)?;
+        report.forks.push(fork);
+    }
+    recovery_point(scene, report, &destroyed);
+    let Some(first) = made.first().filter(|_| scene.keep) else { return Ok(None) };
+    first.subject.start()?;
+    kept::write_readme(scene, &keys, &first.subject.volume, first.subject.port)?;
+    let readme = scene.folder.join("README.txt");
+    scene.say(&format!("{} says how to go on; a fork runs.", readme.display()));
+    Ok(Some(first.subject.volume.clone()))
+}
+
+/// Step 1.
+fn regions(scene: &Scene) -> Result<Keys> {
+    scene.step(1, "Two regions, each with a store and a key of its own, and a recovery key that people keep.")?;
+    scene.copy_program()?;
+    for folder in [scene.north(), scene.south(), scene.outside(), scene.forks()] {
+        scene.make(&folder)?;
+    }
+    let (north, south) = (scene.north().join("region.key"), scene.south().join("region.key"));
+    let recovery = scene.outside().join("recovery.key");
+    keygen::make(&north)?;
+    let public = |file: &Path| -> Result<String> {
+        let recipients = keygen::make(file)?.recipients();
+        let first = recipients.first().ok_or_else(|| Error::bug("a new key file holds no key"))?;
+        Ok(first.to_string())
+    };
+    let (south_public, recovery_public) = (public(&south)?, public(&recovery)?);
+    scene.note(&format!("everything lies in {}", scene.folder.display()));
+    Ok(Keys { north, south, recovery, south_public, recovery_public })
+}
+
+/// Steps 2 to 5: the life and the end of the first region.
+fn first_region(
+    scene: &Scene,
+    spans: &Spans,
+    keys: &Keys,
+    south: &str,
+    report: &mut Report,
+) -> Result<(Truth, Mark, Destroyed)> {
+    scene.step(2, "A PostgreSQL service in region north, protected by an agent from its first second.")?;
+    let north = North::start(scene, keys)?;
+    source::fill(scene, &north.volume, north.port, spans.scale)?;
+    let server = source::settings(&north.volume, north.port, DATABASE)?;
+    let known = source::ask(scene, &server)?;
+    report.database_bytes = known.bytes;
+    scene.note(&source::describe(&known));
+
+    scene.step(3, &format!("{WRITERS} writers start; each acknowledged commit is logged outside of both regions."))?;
+    let log = scene.outside().join("acknowledged.log");
+    let workload = Workload::start(server.clone(), spans.scale, &log, scene.clock().clone())?;
+    let began = scene.clock().now();
+    scene.pause(spans.baseline)?;
+    let full_began = scene.clock().now();
+
+    scene.step(
+        4,
+        "A full backup under load, an incremental one, and the log within seconds; all copied to region south.",
+    )?;
+    let copier = start_copier(scene, south)?;
+    let full = north.backup(scene, "backup full")?;
+    let full_ended = scene.clock().now();
+    scene.pause(spans.after_full)?;
+    let incremental = north.backup(scene, "backup")?;
+    workload.check()?;
+    let commits = acknowledged::read(&log)?;
+    (report.before, report.during) = (pace(&commits, began, full_began), pace(&commits, full_began, full_ended));
+    say_backups(scene, report, &full, &incremental);
+    await_backup(scene, &copier, incremental.sequence)?;
+    (report.full, report.incremental) = (Some(full), Some(incremental));
+
+    scene.step(5, "A moment is marked; then the mistake, more commits, and the end of region north.")?;
+    let mark = mark(scene, &server)?;
+    scene.pause(spans.after_mark)?;
+    mistake(scene, &server, &mark)?;
+    scene.pause(spans.after_mistake)?;
+    await_moment(scene, &copier, mark.moment)?;
+    workload.check()?;
+    let destroyed = destroy(scene, &north.agent, &workload)?;
+    scene.note(&format!(
+        "{}: the agent and {} processes of the server were killed, {} is gone with store, key, data and state",
+        destroyed.at,
+        destroyed.processes,
+        scene.north().display()
+    ));
+    copier.end()?;
+    let unanswered = workload.end()?;
+    Ok((Truth { commits: acknowledged::read(&log)?, unanswered, known }, mark, destroyed))
+}
+
+/// The agent of the first region.
+struct North {
+    agent: Child,
+    volume: PathBuf,
+    port: u16,
+    socket: PathBuf,
+}
+
+impl North {
+    fn start(scene: &Scene, keys: &Keys) -> Result<North> {
+        let (folder, volume) = (scene.north(), scene.north().join("node"));
+        let port = free_port(&Default::default(), &*scene.host.entropy)?;
+        let socket = folder.join("agent.sock");
+        let port_text = port.to_string();
+        let args = [
+            ["--data", text(&volume)?],
+            ["--store", &store_url(&folder)],
+            ["--identity", text(&keys.north)?],
+            ["--recipient", &keys.south_public],
+            ["--recipient", &keys.recovery_public],
+            ["--service", SERVICE],
+            ["--control", text(&socket)?],
+            ["--port", &port_text],
+            ["--bin", text(&scene.installation.bin_directory)?],
+        ];
+        let mut all = vec!["agent", "pg"];
+        all.extend(args.iter().flatten());
+        let agent = Child::start(scene, "the agent", &all, &folder.join("agent.log"))?;
+        let north = North { agent, volume, port, socket };
+        let status = scene.wait_for("the first backup", PATIENCE, &mut || {
+            north.agent.check()?;
+            Ok(ask(&north.socket, "status", STATUS_PATIENCE).ok().filter(|status| status.backups > 0))
+        })?;
+        let first = status.last_backup.map_or(0, |backup| backup.new);
+        let pid = north.agent.pid();
+        scene.note(&format!("agent {pid} has made it and taken a first backup: {}", units::bytes(first)));
+        Ok(north)
+    }
+
+    /// Asks the agent for a backup, and shows how far it is.
+    fn backup(&self, scene: &Scene, request: &str) -> Result<Summary> {
+        let counted = Arc::new(Progress::default());
+        let shown = progress::show(request, counted.clone(), scene.clock().clone());
+        let status = std::thread::scope(|scope| {
+            let asking = scope.spawn(|| ask(&self.socket, request, BACKUP_PATIENCE));
+            let mut seen = (0, 0);
+            while !asking.is_finished() {
+                let running = ask(&self.socket, "status", STATUS_PATIENCE).ok().and_then(|status| status.running);
+                if let Some((done, total)) = running {
+                    counted.add_bytes(done.saturating_sub(seen.0));
+                    counted.expect_bytes(total.saturating_sub(seen.1));
+                    seen = (seen.0.max(done), seen.1.max(total));
+                }
+                scene.clock().pause(LOOK);
+            }
+            asking.join().map_err(|_| Error::bug("the thread that asks the agent panicked"))?
+        })?;
+        drop(shown);
+        taken(status, request == "backup full").doing("take a", request)
+    }
+}
+
+fn taken(status: Status, full: bool) -> Result<Summary> {
+    if let Some(trouble) = status.backup_trouble {
+        return Err(Error::transient(trouble));
+    }
+    let backup = status.last_backup.ok_or_else(|| Error::bug("the agent has taken no backup"))?;
+    match backup.full == full && backup.bad_pages == 0 {
+        true => Ok(backup),
+        false => Err(Error::bug(format!("the agent took another backup: {backup:?}"))),
+    }
+}
+
+fn start_copier(scene: &Scene, south: &str) -> Result<Child> {
+    let from = store_url(&scene.north());
+    let args = ["copy", "--from", &from, "--to", south, "--interval-ms", "1000"];
+    let copier = Child::start(scene, "the copier", &args, &scene.south().join("copier.log"))?;
+    scene.note(&format!("copier {} follows north into south; it has no key", copier.pid()));
+    Ok(copier)
+}
+
+fn say_backups(scene: &Scene, report: &Report, full: &Summary, incremental: &Summary) {
+    let size = |backup: &Summary| checks::size_text(backup.new, backup.seconds);
+    scene.note(&format!("full: {} of data became {}", units::bytes(full.raw), size(full)));
+    scene.note(&format!("incremental: {}", size(incremental)));
+    if let (Some(before), Some(during)) = (report.before, report.during) {
+        scene.note(&format!(
+            "load: {:.0} commits/s and p99 {:.1} ms before, {:.0} commits/s and p99 {:.1} ms during the full backup",
+            before.per_second, before.p99_ms, during.per_second, during.p99_ms
+        ));
+    }
+}
+
+/// What the second region holds of the service; `None` while that is nothing.
+fn copy(scene: &Scene) -> Result<Option<Repository>> {
+    let store = scene.south().join("store");
+    if !store.join(SERVICE).join("format").exists() {
+        return Ok(None);
+    }
+    let root = stores::store(&store_url(&scene.south()), scene.clock().clone())?;
+    Repository::open(stores::scoped(&root, &SERVICE.parse()?)?).map(Some)
+}
+
+fn await_backup(scene: &Scene, copier: &Child, sequence: u32) -> Result<()> {
+    let began = scene.clock().monotonic();
+    scene.wait_for("the copy of the backups", PATIENCE, &mut || {
+        copier.check()?;
+        let Some(copy) = copy(scene)? else { return Ok(None) };
+        let there = copy.backups()?.iter().any(|name| name.id.sequence == sequence);
+        Ok(there.then_some(()))
+    })?;
+    let waited = (scene.clock().monotonic() - began).as_secs_f64();
+    scene.note(&format!("region south holds backup {sequence}, {waited:.1} s after it was taken"));
+    Ok(())
+}
+
+fn await_moment(scene: &Scene, copier: &Child, moment: Timestamp) -> Result<()> {
+    scene.wait_for("the copy of the log", PATIENCE, &mut || {
+        copier.check()?;
+        let Some(copy) = copy(scene)? else { return Ok(None) };
+        let chains = chains::list(&copy, WAL)?;
+        Ok(chains.chains.last().filter(|chain| chain.moment > moment).map(drop))
+    })
+}
+
+fn mark(scene: &Scene, server: &farshore_engines::postgresql::wire::Settings) -> Result<Mark> {
+    let mut connection = Connection::connect(server, scene.clock().clone())?;
+    let sql = format!(
+        "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS moment, \
+         pg_create_restore_point('{POINT}') AS position"
+    );
+    let before = scene.clock().now();
+    let answer = connection.query(&sql)?;
+    let around = (before, scene.clock().now());
+    connection.close();
+    let micros = answer.value(0, "moment").and_then(|text| text.parse().ok());
+    let moment = micros.map(Timestamp::from_micros).ok_or_else(|| Error::bug("the server did not tell the time"))?;
+    let position = answer.value(0, "position").unwrap_or_default().to_string();
+    scene.note(&format!("marked: {moment}, restore point {POINT} at {position}"));
+    if moment < around.0 || moment > around.1 {
+        let what = format!("the server's clock says {moment}, ours {} to {}", around.0, around.1);
+        return Err(Error::bug(what));
+    }
+    Ok(Mark { moment, around, position })
+}
+
+fn mistake(scene: &Scene, server: &farshore_engines::postgresql::wire::Settings, mark: &Mark) -> Result<()> {
+    let mut connection = Connection::connect(server, scene.clock().clone())?;
+    connection.query("DROP TABLE invoices")?;
+    connection.close();
+    let later = scene.clock().now().seconds_since(mark.moment);
+    scene.note(&format!("{later:.1} s later somebody types DROP TABLE invoices; the writers go on"));
+    Ok(())
+}
+
+fn orders<'a>(keys: &'a Keys, mark: &Mark) -> Vec<Order<'a>> {
+    let args = |args: &[&str]| args.iter().map(|arg| arg.to_string()).collect();
+    vec![
+        Order {
+            name: "moment",
+            title: "fork to the marked moment",
+            args: args(&["--at", &mark.moment.to_string(), "--new-service", FORK_SERVICE]),
+            key: &keys.south,
+            until: Until::Moment { from: mark.moment, to: mark.moment },
+            before_mistake: true,
+        },
+        Order {
+            name: "newest",
+            title: "fork to the newest moment",
+            args: Vec::new(),
+            key: &keys.south,
+            until: Until::Newest,
+            before_mistake: false,
+        },
+        Order {
+            name: "recovery",
+            title: "fork to the restore point with the recovery key alone",
+            args: args(&["--position", &mark.position]),
+            key: &keys.recovery,
+            until: Until::Moment { from: mark.around.0, to: mark.around.1 },
+            before_mistake: true,
+        },
+    ]
+}
+
+/// Decrypts everything that the second region holds, and looks at every page in it.
+fn verify(scene: &Scene, south: &str, keys: &Keys, report: &mut Report) -> Result<()> {
+    let key = text(&keys.south)?;
+    for service in [SERVICE, FORK_SERVICE] {
+        let shown = progress::show(&format!("verify {service}"), Arc::default(), scene.clock().clone());
+        let args = ["vault", "verify", "--store", south, "--identity", key, "--service", service];
+        let (answer, code) = farshore(scene, &args, VERIFY_DEADLINE)?;
+        drop(shown);
+        let check = verified(service, &answer, code);
+        say_check(scene, &check);
+        report.checks.push(check);
+    }
+    Ok(())
+}
+
+fn check_fork(scene: &Scene, order: &Order<'_>, made: &Made<'_>, truth: &Truth) -> Result<ForkReport> {
+    scene.go_on()?;
+    scene.note(&format!("{}:", order.title));
+    let (compared, mut found) = made.subject.check(truth).doing("check the", order.title)?;
+    found.push(made.subject.check_at_rest()?);
+    scene.note(&format!("  {}", compared.ends()));
+    found.iter().for_each(|check| say_check(scene, check));
+    let command = made.command.clone();
+    Ok(ForkReport { title: order.title, open_seconds: made.open_seconds, compared, checks: found, command })
+}
+
+fn say_check(scene: &Scene, check: &Check) {
+    let word = if check.passed { "ok" } else { "WRONG" };
+    scene.note(&format!("  {word}: {}: {}", check.name, check.found));
+}
+
+/// Step 9.
+fn recovery_point(scene: &Scene, report: &mut Report, destroyed: &Destroyed) {
+    let newest = report.forks.iter().find(|fork| fork.title.contains("newest"));
+    let Some(compared) = newest.map(|fork| &fork.compared) else { return };
+    let last = compared.last.as_ref().map_or(Timestamp::default(), |commit| commit.acknowledged);
+    (report.lost_commits, report.lost_seconds) = (compared.absent, destroyed.at.seconds_since(last));
+    scene.say(&format!(
+        "9. With region north {} acknowledged commits were lost, those of the last {:.1} seconds.",
+        report.lost_commits, report.lost_seconds
+    ));
+}
+
+fn store_url(region: &Path) -> String {
+    format!("file://{}", region.join("store").display())
+}
+
+fn text(path: &Path) -> Result<&str> {
+    path.to_str().ok_or_else(|| Error::invalid(format!("{} is not UTF-8", path.display())))
+}
