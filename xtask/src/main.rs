@@ -2,21 +2,36 @@
 //!
 //! They read the sources and print; nothing here is part of the shipped binary, and no crate may depend on this one.
 
+mod bench;
 mod tidy;
 
 use std::path::Path;
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: cargo xtask tidy";
+const USAGE: &str =
+    "usage: cargo xtask tidy\n       cargo xtask bench [--small] [--rounds N] [--farshore PROGRAM] [--dir FOLDER]";
 
 fn main() -> ExitCode {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."));
     let args: Vec<String> = std::env::args().skip(1).collect();
     match args.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["tidy"] => run_tidy(root),
+        ["bench", options @ ..] => told(bench::run(root, options)),
+        ["bench-step", step @ ..] => told(bench::step(step)),
         _ => {
             eprintln!("{USAGE}");
             ExitCode::from(2)
+        }
+    }
+}
+
+fn told(outcome: farshore_types::Result<()>) -> ExitCode {
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let hint = error.advice().map(|hint| format!(" ({hint})")).unwrap_or_default();
+            eprintln!("xtask: {error}{hint}");
+            ExitCode::FAILURE
         }
     }
 }
