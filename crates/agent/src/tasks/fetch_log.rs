@@ -16,6 +16,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use farshore_engines::postgresql::history::{parse_file_name, parse_segment_name, segment_name};
+use farshore_engines::postgresql::tablespace_log::keep_inside;
 use farshore_types::error::ErrorContext;
 use farshore_types::{Error, Position, Progress, Result, Timeline};
 use farshore_vault::Vault;
@@ -23,6 +24,8 @@ use farshore_vault::journal::read::Absent;
 
 /// Segments that are opened before they are asked for.
 const AHEAD_MAX: usize = 8;
+/// Bytes of the following segment that are looked at for a record that crosses over.
+const HEAD_BYTES: u64 = 8192;
 /// How long a client may take to send its one line.
 const CLIENT_PATIENCE: Duration = Duration::from_secs(10);
 /// How long a client waits for its answer: a slow store is no reason to stop a recovery.
@@ -258,7 +261,20 @@ impl Fetching {
             return Ok(None);
         }
         match self.task.vault.log_segment(&self.task.stream, timeline, from, size)? {
-            Ok(segment) => self.stage(&segment_name(timeline, from, size), &segment.bytes).map(Some),
+            Ok(mut segment) => {
+                // A tablespace that is created by the log must not lead to the source's files.
+                let mut next = || {
+                    let head = self.task.vault.log_segment(
+                        &self.task.stream,
+                        timeline,
+                        Position(from.0 + size),
+                        HEAD_BYTES,
+                    )?;
+                    Ok(head.map(|head| head.bytes).unwrap_or_default())
+                };
+                keep_inside(&mut segment.bytes, from, &mut next)?;
+                self.stage(&segment_name(timeline, from, size), &segment.bytes).map(Some)
+            }
             Err(Absent::PastTheEnd) => Ok(None),
             Err(Absent::Hole(at)) => {
                 let what = format!("the journal has a hole at {at} on timeline {}", timeline.0);

@@ -16,4 +16,5 @@ pub mod replication;
 pub mod server;
 pub mod slot;
 pub mod snapshot;
+pub mod tablespace_log;
 pub mod wire;
