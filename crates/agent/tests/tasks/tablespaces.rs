@@ -50,7 +50,11 @@ fn a_tablespace_made_after_the_backup_is_made_inside_the_fork() {
         forked.sql("CHECKPOINT");
         assert_eq!(below(&space), before, "the fork wrote into the source's tablespace");
         assert_eq!(cluster.sql("SELECT count(*) FROM kept"), "5000");
-        assert!(!forked.sql("SELECT pg_tablespace_location(oid) FROM pg_tablespace WHERE spcname = 'late'").starts_with('/'));
+        assert!(
+            !forked
+                .sql("SELECT pg_tablespace_location(oid) FROM pg_tablespace WHERE spcname = 'late'")
+                .starts_with('/')
+        );
         forked.check();
     }
 }
