@@ -15,10 +15,10 @@ use clap::Parser;
 fn main() -> ExitCode {
     // The server runs this once per log segment: it must not cost more than starting a process.
     let args: Vec<String> = std::env::args().skip(1).take(5).collect();
-    if let [command, socket, name, to] = args.as_slice() {
-        if command == commands::log_fetch::COMMAND {
-            return commands::log_fetch::run(socket, name, to);
-        }
+    if let [command, socket, name, to] = args.as_slice()
+        && command == commands::log_fetch::COMMAND
+    {
+        return commands::log_fetch::run(socket, name, to);
     }
     let cli = cli::Cli::parse();
     start_log(cli.verbose);

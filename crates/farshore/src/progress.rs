@@ -52,6 +52,9 @@ impl Drop for Shown {
 }
 
 fn line(what: &str, (done, total): (u64, u64), took: Duration) -> String {
+    if (done, total) == (0, 0) {
+        return format!("{what}: {}", units::span(took));
+    }
     let rate = done as f64 / took.as_secs_f64().max(0.001);
     let mut line = format!("{what}: {}", units::bytes(done));
     if total > 0 {
@@ -73,5 +76,6 @@ mod tests {
     fn the_line_says_bytes_rate_and_time_left() {
         let text = line("restore", (500_000_000, 2_000_000_000), Duration::from_secs(5));
         assert_eq!(text, "restore: 500 MB of 2.00 GB (25 %), 100 MB/s, 15 s left");
+        assert_eq!(line("check", (0, 0), Duration::from_secs(5)), "check: 5.0 s");
     }
 }

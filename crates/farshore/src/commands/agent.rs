@@ -24,7 +24,7 @@ const START_DEADLINE: Duration = Duration::from_secs(600);
 const LOOK: Duration = Duration::from_millis(500);
 
 /// Runs until a signal comes.
-pub fn run(command: &AgentCommand, as_json: bool, clock: Arc<dyn Clock>) -> Result<ExitCode> {
+pub fn run(command: &AgentCommand, as_json: bool, clock: &Arc<dyn Clock>) -> Result<ExitCode> {
     let AgentCommand::Pg { data, region, protect, port, bin } = command;
     let host = Host::new(None, clock.clone(), Arc::new(SystemEntropy))?;
     let volume = std::path::absolute(data).doing("find", data.display())?;
@@ -47,7 +47,7 @@ pub fn run(command: &AgentCommand, as_json: bool, clock: Arc<dyn Clock>) -> Resu
         entropy: Arc::new(SystemEntropy),
     };
     std::thread::scope(|scope| {
-        let watching = scope.spawn(|| watch(&mut node, &stop, &*clock).inspect_err(|_| stop.stop()));
+        let watching = scope.spawn(|| watch(&mut node, &stop, &**clock).inspect_err(|_| stop.stop()));
         let protected = task.run(&stop, &mut |status| announce(region, status, as_json)).inspect_err(|_| stop.stop());
         let watched = watching.join().map_err(|_| Error::bug("the thread that watches the server panicked"));
         protected.and(watched.and_then(|done| done))

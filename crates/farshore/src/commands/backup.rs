@@ -13,7 +13,7 @@ use crate::cli::BackupCommand;
 use crate::{output, progress, source};
 
 /// Takes the backup. Exit status 3 if pages of the source are damaged: the backup is kept, and flagged.
-pub fn run(command: &BackupCommand, as_json: bool, clock: Arc<dyn Clock>) -> Result<ExitCode> {
+pub fn run(command: &BackupCommand, as_json: bool, clock: &Arc<dyn Clock>) -> Result<ExitCode> {
     let BackupCommand::Pg { source: args, full } = command;
     let task = TakeBackup {
         server: source::server(args)?,

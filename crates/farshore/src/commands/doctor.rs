@@ -46,7 +46,7 @@ pub fn run(as_json: bool) -> Result<ExitCode> {
     match (root, engine_user) {
         (true, true) => output::say("Databases run as user postgres; their data may lie in /var/lib/farshore."),
         (true, false) => {
-            output::say("User postgres is missing: databases do not run as root. adduser --system --group postgres")
+            output::say("User postgres is missing: databases do not run as root. adduser --system --group postgres");
         }
         (false, _) => output::say("Databases run as you; their data may lie in ~/.local/share/farshore."),
     }

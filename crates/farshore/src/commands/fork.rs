@@ -1,6 +1,6 @@
 //! `farshore fork pg`: a new server from a region's backups, at an exact moment.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -107,7 +107,7 @@ fn own_vault(
     }
 }
 
-fn report(opened: &Opened, (first_backup, open_seconds): (Option<u64>, f64), port: u16, data: &PathBuf, as_json: bool) {
+fn report(opened: &Opened, (first_backup, open_seconds): (Option<u64>, f64), port: u16, data: &Path, as_json: bool) {
     let window = &opened.window;
     let socket = opened.data_directory.parent().map(|volume| volume.join("run")).unwrap_or_default();
     let psql = format!("psql -h {} -p {port} -U postgres", socket.display());

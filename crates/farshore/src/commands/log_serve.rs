@@ -34,7 +34,7 @@ pub fn run(
         owner: None,
         end: (window.timeline, window.reach.to),
         workers: usize::from(workers),
-        vault: vault.clone(),
+        vault,
     };
     let fetching = Fetching::new(task)?;
     let stop = Arc::new(Progress::default());

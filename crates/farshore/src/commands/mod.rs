@@ -26,13 +26,13 @@ pub fn run(cli: &Cli) -> Result<ExitCode> {
     match &cli.command {
         Command::Vault(command) => vault::run(command, cli.json, clock),
         Command::Keygen { file } => keygen::run(file, cli.json),
-        Command::Backup(command) => backup::run(command, cli.json, clock),
+        Command::Backup(command) => backup::run(command, cli.json, &clock),
         Command::Attach(command) => attach::run(command, cli.json, clock),
-        Command::Agent(command) => agent::run(command, cli.json, clock),
+        Command::Agent(command) => agent::run(command, cli.json, &clock),
         Command::Copy(args) => copy::run(args, cli.json, clock),
         Command::Fork(command) => fork::run(command, cli.json, clock),
         Command::Down { data } => down::run(data, cli.json, clock),
-        Command::Demo(args) => demo::run(args, cli.json, clock),
+        Command::Demo(args) => demo::run(args, cli.json, &clock),
         Command::LogServe { store, socket, staging, workers } => {
             log_serve::run(store, socket, staging, *workers, cli.json, clock)
         }

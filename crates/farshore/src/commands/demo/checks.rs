@@ -111,12 +111,12 @@ impl Subject<'_> {
     fn amcheck(&self) -> Result<Check> {
         let args = ["--all", "--install-missing", "--heapallindexed", "--jobs=2"];
         let printed = self.run("pg_amcheck", &args)?;
-        Ok(silent("pg_amcheck", printed, "no finding in any database"))
+        Ok(silent("pg_amcheck", &printed, "no finding in any database"))
     }
 
     fn dump(&self) -> Result<Check> {
         let printed = self.run("pg_dumpall", &["--file=/dev/null", "--no-sync"])?;
-        Ok(silent("pg_dumpall", printed, "every row of every database was read"))
+        Ok(silent("pg_dumpall", &printed, "every row of every database was read"))
     }
 
     /// Runs one of PostgreSQL's programs on the open fork; gives what it printed, a failure included.
@@ -172,7 +172,7 @@ impl Subject<'_> {
 }
 
 /// A program that prints nothing when all is well.
-fn silent(name: &str, printed: String, good: &str) -> Check {
+fn silent(name: &str, printed: &str, good: &str) -> Check {
     match printed.is_empty() {
         true => Check::new(name, true, good),
         false => Check::new(name, false, printed.replace('\n', "; ")),

@@ -8,7 +8,7 @@ use farshore_types::error::ErrorContext;
 
 use super::checks::psql;
 use super::forks::SERVICE;
-use super::play::Keys;
+use super::keys::Keys;
 use super::scene::Scene;
 
 /// Writes the file.

@@ -7,9 +7,12 @@
 mod acknowledged;
 mod checks;
 mod children;
+mod copier;
 mod disaster;
 mod forks;
 mod kept;
+mod keys;
+mod north;
 mod play;
 mod report;
 mod scene;
@@ -29,7 +32,7 @@ use crate::cli::DemoArgs;
 use crate::{installed, output};
 
 /// Plays it. Exit status 3 if something did not match.
-pub fn run(args: &DemoArgs, as_json: bool, clock: Arc<dyn Clock>) -> Result<ExitCode> {
+pub fn run(args: &DemoArgs, as_json: bool, clock: &Arc<dyn Clock>) -> Result<ExitCode> {
     let host = Host::new(None, clock.clone(), Arc::new(SystemEntropy))?;
     let installation = installed::newest(&host, args.bin.as_deref())?;
     let stop = Arc::new(Progress::default());

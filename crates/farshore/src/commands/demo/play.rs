@@ -1,41 +1,32 @@
 //! The steps of the demo, in order.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use farshore_agent::place::free_port;
-use farshore_agent::tasks::protect::{Status, Summary, ask};
-use farshore_engines::postgresql::wire::Connection;
+use farshore_agent::tasks::protect::Summary;
+use farshore_engines::postgresql::wire::{Connection, Settings};
 use farshore_types::error::ErrorContext;
-use farshore_types::{Error, Progress, Result, Timestamp, units};
-use farshore_vault::Repository;
-use farshore_vault::journal::{WAL, chains};
+use farshore_types::{Error, Result, Timestamp, units};
 
 use super::acknowledged::{self, Until, pace};
-use super::checks::{Check, Truth, verified};
-use super::children::{Child, farshore};
+use super::checks::{self, Check, Truth, verified};
+use super::children::farshore;
 use super::disaster::{Destroyed, destroy};
 use super::forks::{FORK_SERVICE, Made, Order, SERVICE, refused};
+use super::keys::{Keys, regions, store_url, text};
+use super::north::North;
 use super::report::{ForkReport, Report};
 use super::scene::Scene;
 use super::source::{self, DATABASE};
 use super::workload::{WRITERS, Workload};
-use super::{checks, kept};
-use crate::commands::keygen;
-use crate::{progress, stores};
+use super::{copier, kept};
+use crate::progress;
 
 /// Scale of pgbench: about 15 MB each.
 const SCALE: u32 = 32;
 const SCALE_SMALL: u32 = 2;
-/// For a server to be made and its first backup to be taken, and for copies to arrive.
-const PATIENCE: Duration = Duration::from_secs(300);
-const BACKUP_PATIENCE: Duration = Duration::from_secs(1800);
-/// How long an answer about the agent's state may take.
-const STATUS_PATIENCE: Duration = Duration::from_secs(30);
 const VERIFY_DEADLINE: Duration = Duration::from_secs(1800);
-/// How often a running backup is looked at.
-const LOOK: Duration = Duration::from_millis(250);
 /// The name of the restore point.
 const POINT: &str = "before_the_mistake";
 /// A moment that nobody has: an hour after the one that is marked.
@@ -70,25 +61,12 @@ fn spans(small: bool) -> Spans {
     }
 }
 
-/// The key files.
-pub struct Keys {
-    north: PathBuf,
-    /// The second region's.
-    pub south: PathBuf,
-    /// Kept by people.
-    pub recovery: PathBuf,
-    south_public: String,
-    recovery_public: String,
-}
-
 /// The moment before the mistake.
 struct Mark {
     /// On the server's clock.
     moment: Timestamp,
     /// Right before and right after the restore point was asked for.
     around: (Timestamp, Timestamp),
-    /// Where the restore point stands in the log.
-    position: String,
 }
 
 /// Plays all steps; gives the folder of the fork that is left running, if any.
@@ -129,26 +107,6 @@ pub fn play(scene: &Scene, small: bool, report: &mut Report) -> Result<Option<Pa
     Ok(Some(first.subject.volume.clone()))
 }
 
-/// Step 1.
-fn regions(scene: &Scene) -> Result<Keys> {
-    scene.step(1, "Two regions, each with a store and a key of its own, and a recovery key that people keep.")?;
-    scene.copy_program()?;
-    for folder in [scene.north(), scene.south(), scene.outside(), scene.forks()] {
-        scene.make(&folder)?;
-    }
-    let (north, south) = (scene.north().join("region.key"), scene.south().join("region.key"));
-    let recovery = scene.outside().join("recovery.key");
-    keygen::make(&north)?;
-    let public = |file: &Path| -> Result<String> {
-        let recipients = keygen::make(file)?.recipients();
-        let first = recipients.first().ok_or_else(|| Error::bug("a new key file holds no key"))?;
-        Ok(first.to_string())
-    };
-    let (south_public, recovery_public) = (public(&south)?, public(&recovery)?);
-    scene.note(&format!("everything lies in {}", scene.folder.display()));
-    Ok(Keys { north, south, recovery, south_public, recovery_public })
-}
-
 /// Steps 2 to 5: the life and the end of the first region.
 fn first_region(
     scene: &Scene,
@@ -176,7 +134,7 @@ fn first_region(
         4,
         "A full backup under load, an incremental one, and the log within seconds; all copied to region south.",
     )?;
-    let copier = start_copier(scene, south)?;
+    let copier = copier::start(scene, south)?;
     let full = north.backup(scene, "backup full")?;
     let full_ended = scene.clock().now();
     scene.pause(spans.after_full)?;
@@ -185,7 +143,7 @@ fn first_region(
     let commits = acknowledged::read(&log)?;
     (report.before, report.during) = (pace(&commits, began, full_began), pace(&commits, full_began, full_ended));
     say_backups(scene, report, &full, &incremental);
-    await_backup(scene, &copier, incremental.sequence)?;
+    copier::await_backup(scene, &copier, incremental.sequence)?;
     (report.full, report.incremental) = (Some(full), Some(incremental));
 
     scene.step(5, "A moment is marked; then the mistake, more commits, and the end of region north.")?;
@@ -193,7 +151,7 @@ fn first_region(
     scene.pause(spans.after_mark)?;
     mistake(scene, &server, &mark)?;
     scene.pause(spans.after_mistake)?;
-    await_moment(scene, &copier, mark.moment)?;
+    copier::await_moment(scene, &copier, mark.moment)?;
     workload.check()?;
     let destroyed = destroy(scene, &north.agent, &workload)?;
     scene.note(&format!(
@@ -205,87 +163,6 @@ fn first_region(
     copier.end()?;
     let unanswered = workload.end()?;
     Ok((Truth { commits: acknowledged::read(&log)?, unanswered, known }, mark, destroyed))
-}
-
-/// The agent of the first region.
-struct North {
-    agent: Child,
-    volume: PathBuf,
-    port: u16,
-    socket: PathBuf,
-}
-
-impl North {
-    fn start(scene: &Scene, keys: &Keys) -> Result<North> {
-        let (folder, volume) = (scene.north(), scene.north().join("node"));
-        let port = free_port(&Default::default(), &*scene.host.entropy)?;
-        let socket = folder.join("agent.sock");
-        let port_text = port.to_string();
-        let args = [
-            ["--data", text(&volume)?],
-            ["--store", &store_url(&folder)],
-            ["--identity", text(&keys.north)?],
-            ["--recipient", &keys.south_public],
-            ["--recipient", &keys.recovery_public],
-            ["--service", SERVICE],
-            ["--control", text(&socket)?],
-            ["--port", &port_text],
-            ["--bin", text(&scene.installation.bin_directory)?],
-        ];
-        let mut all = vec!["agent", "pg"];
-        all.extend(args.iter().flatten());
-        let agent = Child::start(scene, "the agent", &all, &folder.join("agent.log"))?;
-        let north = North { agent, volume, port, socket };
-        let status = scene.wait_for("the first backup", PATIENCE, &mut || {
-            north.agent.check()?;
-            Ok(ask(&north.socket, "status", STATUS_PATIENCE).ok().filter(|status| status.backups > 0))
-        })?;
-        let first = status.last_backup.map_or(0, |backup| backup.new);
-        let pid = north.agent.pid();
-        scene.note(&format!("agent {pid} has made it and taken a first backup: {}", units::bytes(first)));
-        Ok(north)
-    }
-
-    /// Asks the agent for a backup, and shows how far it is.
-    fn backup(&self, scene: &Scene, request: &str) -> Result<Summary> {
-        let counted = Arc::new(Progress::default());
-        let shown = progress::show(request, counted.clone(), scene.clock().clone());
-        let status = std::thread::scope(|scope| {
-            let asking = scope.spawn(|| ask(&self.socket, request, BACKUP_PATIENCE));
-            let mut seen = (0, 0);
-            while !asking.is_finished() {
-                let running = ask(&self.socket, "status", STATUS_PATIENCE).ok().and_then(|status| status.running);
-                if let Some((done, total)) = running {
-                    counted.add_bytes(done.saturating_sub(seen.0));
-                    counted.expect_bytes(total.saturating_sub(seen.1));
-                    seen = (seen.0.max(done), seen.1.max(total));
-                }
-                scene.clock().pause(LOOK);
-            }
-            asking.join().map_err(|_| Error::bug("the thread that asks the agent panicked"))?
-        })?;
-        drop(shown);
-        taken(status, request == "backup full").doing("take a", request)
-    }
-}
-
-fn taken(status: Status, full: bool) -> Result<Summary> {
-    if let Some(trouble) = status.backup_trouble {
-        return Err(Error::transient(trouble));
-    }
-    let backup = status.last_backup.ok_or_else(|| Error::bug("the agent has taken no backup"))?;
-    match backup.full == full && backup.bad_pages == 0 {
-        true => Ok(backup),
-        false => Err(Error::bug(format!("the agent took another backup: {backup:?}"))),
-    }
-}
-
-fn start_copier(scene: &Scene, south: &str) -> Result<Child> {
-    let from = store_url(&scene.north());
-    let args = ["copy", "--from", &from, "--to", south, "--interval-ms", "1000"];
-    let copier = Child::start(scene, "the copier", &args, &scene.south().join("copier.log"))?;
-    scene.note(&format!("copier {} follows north into south; it has no key", copier.pid()));
-    Ok(copier)
 }
 
 fn say_backups(scene: &Scene, report: &Report, full: &Summary, incremental: &Summary) {
@@ -300,39 +177,7 @@ fn say_backups(scene: &Scene, report: &Report, full: &Summary, incremental: &Sum
     }
 }
 
-/// What the second region holds of the service; `None` while that is nothing.
-fn copy(scene: &Scene) -> Result<Option<Repository>> {
-    let store = scene.south().join("store");
-    if !store.join(SERVICE).join("format").exists() {
-        return Ok(None);
-    }
-    let root = stores::store(&store_url(&scene.south()), scene.clock().clone())?;
-    Repository::open(stores::scoped(&root, &SERVICE.parse()?)?).map(Some)
-}
-
-fn await_backup(scene: &Scene, copier: &Child, sequence: u32) -> Result<()> {
-    let began = scene.clock().monotonic();
-    scene.wait_for("the copy of the backups", PATIENCE, &mut || {
-        copier.check()?;
-        let Some(copy) = copy(scene)? else { return Ok(None) };
-        let there = copy.backups()?.iter().any(|name| name.id.sequence == sequence);
-        Ok(there.then_some(()))
-    })?;
-    let waited = (scene.clock().monotonic() - began).as_secs_f64();
-    scene.note(&format!("region south holds backup {sequence}, {waited:.1} s after it was taken"));
-    Ok(())
-}
-
-fn await_moment(scene: &Scene, copier: &Child, moment: Timestamp) -> Result<()> {
-    scene.wait_for("the copy of the log", PATIENCE, &mut || {
-        copier.check()?;
-        let Some(copy) = copy(scene)? else { return Ok(None) };
-        let chains = chains::list(&copy, WAL)?;
-        Ok(chains.chains.last().filter(|chain| chain.moment > moment).map(drop))
-    })
-}
-
-fn mark(scene: &Scene, server: &farshore_engines::postgresql::wire::Settings) -> Result<Mark> {
+fn mark(scene: &Scene, server: &Settings) -> Result<Mark> {
     let mut connection = Connection::connect(server, scene.clock().clone())?;
     let sql = format!(
         "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS moment, \
@@ -344,16 +189,16 @@ fn mark(scene: &Scene, server: &farshore_engines::postgresql::wire::Settings) ->
     connection.close();
     let micros = answer.value(0, "moment").and_then(|text| text.parse().ok());
     let moment = micros.map(Timestamp::from_micros).ok_or_else(|| Error::bug("the server did not tell the time"))?;
-    let position = answer.value(0, "position").unwrap_or_default().to_string();
+    let position = answer.value(0, "position").unwrap_or_default();
     scene.note(&format!("marked: {moment}, restore point {POINT} at {position}"));
     if moment < around.0 || moment > around.1 {
         let what = format!("the server's clock says {moment}, ours {} to {}", around.0, around.1);
         return Err(Error::bug(what));
     }
-    Ok(Mark { moment, around, position })
+    Ok(Mark { moment, around })
 }
 
-fn mistake(scene: &Scene, server: &farshore_engines::postgresql::wire::Settings, mark: &Mark) -> Result<()> {
+fn mistake(scene: &Scene, server: &Settings, mark: &Mark) -> Result<()> {
     let mut connection = Connection::connect(server, scene.clock().clone())?;
     connection.query("DROP TABLE invoices")?;
     connection.close();
@@ -384,7 +229,7 @@ fn orders<'a>(keys: &'a Keys, mark: &Mark) -> Vec<Order<'a>> {
         Order {
             name: "recovery",
             title: "fork to the restore point with the recovery key alone",
-            args: args(&["--position", &mark.position]),
+            args: args(&["--point", POINT]),
             key: &keys.recovery,
             until: Until::Moment { from: mark.around.0, to: mark.around.1 },
             before_mistake: true,
@@ -433,12 +278,4 @@ fn recovery_point(scene: &Scene, report: &mut Report, destroyed: &Destroyed) {
         "9. With region north {} acknowledged commits were lost, those of the last {:.1} seconds.",
         report.lost_commits, report.lost_seconds
     ));
-}
-
-fn store_url(region: &Path) -> String {
-    format!("file://{}", region.join("store").display())
-}
-
-fn text(path: &Path) -> Result<&str> {
-    path.to_str().ok_or_else(|| Error::invalid(format!("{} is not UTF-8", path.display())))
 }

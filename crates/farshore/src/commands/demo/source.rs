@@ -104,7 +104,7 @@ fn statements(scale: u32) -> Vec<String> {
          TABLESPACE archive"
             .to_string(),
         format!("INSERT INTO statements (line) SELECT md5(n::text) || n FROM generate_series(1, {rows}) AS n"),
-        "CREATE UNLOGGED TABLE sessions (id bigint GENERATED ALWAYS AS IDENTITY, token text)".to_string(),
+        "CREATE UNLOGGED TABLE sessions (token text PRIMARY KEY)".to_string(),
         "INSERT INTO sessions (token) SELECT md5(n::text) FROM generate_series(1, 1000) AS n".to_string(),
         "SELECT lo_from_bytea(0, string_agg(digest(n::text, 'sha512'), '' ORDER BY n)) \
          FROM generate_series(1, 16384) AS n"

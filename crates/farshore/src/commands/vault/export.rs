@@ -97,7 +97,7 @@ fn add_file<W: Write>(
             let mut reader = ContentReader::new(vault, &backup.packs)?;
             for number in 0..entry.segments.len() {
                 reader.segment(entry, number, &mut |_, piece| {
-                    write_piece(&mut inlet, piece).doing("pass on", &entry.path)
+                    write_piece(&mut inlet, &piece).doing("pass on", &entry.path)
                 })?;
             }
             Ok(())

@@ -20,7 +20,7 @@ pub fn run(command: &VaultCommand, json: bool, clock: Arc<dyn Clock>) -> Result<
         VaultCommand::Show { store, backup, files } => show::run(store, backup, *files, json, clock),
         VaultCommand::Verify { store, backup, level } => verify::run(store, backup.as_deref(), *level, json, clock),
         VaultCommand::Restore { store, backup, to, file } => {
-            restore::run(store, backup, to, file.as_deref(), json, clock)
+            restore::run(store, backup, to, file.as_deref(), json, &clock)
         }
         VaultCommand::Export { store, backup, to } => export::run(store, backup, to, json, clock),
     }

@@ -18,7 +18,7 @@ use crate::cli::StoreArgs;
 use crate::{output, progress, stores};
 
 /// Zero bytes are written in pieces of this size.
-const ZEROS: [u8; 64 << 10] = [0; 64 << 10];
+static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
 
 /// Restores.
 pub fn run(
@@ -27,7 +27,7 @@ pub fn run(
     to: &Path,
     file: Option<&str>,
     as_json: bool,
-    clock: Arc<dyn Clock>,
+    clock: &Arc<dyn Clock>,
 ) -> Result<ExitCode> {
     let vault = stores::vault(store, clock.clone())?;
     let backup = vault.open_backup(&vault.repository.find(text)?)?;
@@ -94,17 +94,18 @@ fn one_file(vault: &Vault, backup: &OpenBackup, path: &str, to: &Path) -> Result
     };
     let mut reader = ContentReader::new(vault, &backup.packs)?;
     for number in 0..entry.segments.len() {
-        reader.segment(&entry, number, &mut |_, piece| write_piece(&mut out, piece).doing("write", to.display()))?;
+        reader.segment(&entry, number, &mut |_, piece| write_piece(&mut out, &piece).doing("write", to.display()))?;
     }
     out.flush().doing("write", to.display())?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// Writes a piece of content as a stream.
-pub fn write_piece(out: &mut dyn Write, piece: Piece) -> std::io::Result<()> {
+pub fn write_piece(out: &mut dyn Write, piece: &Piece) -> std::io::Result<()> {
     match piece {
         Piece::Bytes(bytes) => out.write_all(bytes),
-        Piece::Zeros(mut left) => {
+        Piece::Zeros(zeros) => {
+            let mut left = *zeros;
             while left > 0 {
                 let now = left.min(ZEROS.len() as u64);
                 out.write_all(&ZEROS[..now as usize])?;

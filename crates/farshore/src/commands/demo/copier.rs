@@ -1,0 +1,59 @@
+//! The second region's copier, and what has arrived there: seen from outside, without a key.
+
+use std::time::Duration;
+
+use farshore_types::{Result, Timestamp};
+use farshore_vault::Repository;
+use farshore_vault::journal::{WAL, chains};
+
+use super::children::Child;
+use super::forks::SERVICE;
+use super::keys::store_url;
+use super::scene::Scene;
+use crate::stores;
+
+/// For copies to arrive.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// Starts the copier of the second region.
+pub fn start(scene: &Scene, south: &str) -> Result<Child> {
+    let from = store_url(&scene.north());
+    let args = ["copy", "--from", &from, "--to", south, "--interval-ms", "1000"];
+    let copier = Child::start(scene, "the copier", &args, &scene.south().join("copier.log"))?;
+    scene.note(&format!("copier {} follows north into south; it has no key", copier.pid()));
+    Ok(copier)
+}
+
+/// What the second region holds of the service; `None` while that is nothing.
+fn copy(scene: &Scene) -> Result<Option<Repository>> {
+    let store = scene.south().join("store");
+    if !store.join(SERVICE).join("format").exists() {
+        return Ok(None);
+    }
+    let root = stores::store(&store_url(&scene.south()), scene.clock().clone())?;
+    Repository::open(stores::scoped(&root, &SERVICE.parse()?)?).map(Some)
+}
+
+/// Waits until the second region has a backup.
+pub fn await_backup(scene: &Scene, copier: &Child, sequence: u32) -> Result<()> {
+    let began = scene.clock().monotonic();
+    scene.wait_for("the copy of the backups", PATIENCE, &mut || {
+        copier.check()?;
+        let Some(copy) = copy(scene)? else { return Ok(None) };
+        let there = copy.backups()?.iter().any(|name| name.id.sequence == sequence);
+        Ok(there.then_some(()))
+    })?;
+    let waited = (scene.clock().monotonic() - began).as_secs_f64();
+    scene.note(&format!("region south holds backup {sequence}, {waited:.1} s after it was taken"));
+    Ok(())
+}
+
+/// Waits until the second region has the log of a moment.
+pub fn await_moment(scene: &Scene, copier: &Child, moment: Timestamp) -> Result<()> {
+    scene.wait_for("the copy of the log", PATIENCE, &mut || {
+        copier.check()?;
+        let Some(copy) = copy(scene)? else { return Ok(None) };
+        let chains = chains::list(&copy, WAL)?;
+        Ok(chains.chains.last().filter(|chain| chain.moment > moment).map(drop))
+    })
+}
