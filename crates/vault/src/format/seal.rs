@@ -4,6 +4,8 @@
 //! root key, a random salt and the header, so no nonce is ever used twice under a key. An object that was swapped,
 //! renamed, truncated or flipped fails here with `Corrupt`, naming the object.
 
+use std::io::Cursor;
+
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use aws_lc_rs::constant_time;
 use farshore_types::{Entropy, Error, Generation, KeyId, RepositoryId, Result, SessionId};
@@ -260,8 +262,11 @@ impl Squeeze {
     /// Appends `raw` to `out`, compressed where that is smaller; says whether it was.
     fn append(&mut self, raw: &[u8], out: &mut Vec<u8>) -> Result<bool> {
         let start = out.len();
-        out.resize(start + zstd::zstd_safe::compress_bound(raw.len()), 0);
-        let packed = self.context.compress_to_buffer(raw, &mut out[start..]);
+        // The compressor writes into reserved room: zeroing it first was a twentieth of a backup's instructions.
+        out.reserve(zstd::zstd_safe::compress_bound(raw.len()));
+        let mut room = Cursor::new(&mut *out);
+        room.set_position(start as u64);
+        let packed = self.context.compress_to_buffer(raw, &mut room);
         let packed = packed.map_err(|error| Error::io(error, "compress", "a frame"))?;
         let compressed = packed < raw.len();
         if compressed {
@@ -381,7 +386,7 @@ impl Opener {
         let (sealed, tag) = body.split_at(body.len() - TAG_BYTES);
         let nonce = nonce(header.flags(), header.number);
         let plain = if header.compressed { &mut un.opened } else { &mut *out };
-        plain.clear();
+        // Every byte is overwritten: only what a longer frame adds is zeroed.
         plain.resize(sealed.len(), 0);
         self.key
             .open_separate_gather(nonce, Aad::from(additional), sealed, tag, plain)
