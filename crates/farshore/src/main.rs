@@ -8,6 +8,7 @@ mod progress;
 mod source;
 mod stores;
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -31,5 +32,7 @@ fn main() -> ExitCode {
 /// Log lines go to standard error; `-v` shows more of them.
 fn start_log(verbose: bool) {
     let level = if verbose { tracing::Level::INFO } else { tracing::Level::WARN };
-    tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).with_target(false).init();
+    let colours = std::io::stderr().is_terminal();
+    let lines = tracing_subscriber::fmt().with_max_level(level).with_target(false).with_ansi(colours);
+    lines.with_writer(std::io::stderr).init();
 }

@@ -1,5 +1,7 @@
 //! The demo, small: it must match, say so in one JSON object, and leave nothing behind. Needs a PostgreSQL of 14 or newer.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a helper that cannot go on fails its test")]
+
 use std::path::Path;
 use std::process::{Command, Output};
 

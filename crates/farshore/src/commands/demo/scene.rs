@@ -14,6 +14,7 @@ use farshore_agent::host::Host;
 use farshore_agent::place::default_data_directory;
 use farshore_agent::process::{ProcessId, Running, working_in};
 use farshore_engines::postgresql::provision::Installation;
+use farshore_engines::postgresql::wire::socket_path;
 use farshore_types::error::ErrorContext;
 use farshore_types::ids::hex;
 use farshore_types::{Clock, Error, Progress, Result};
@@ -27,6 +28,8 @@ const END_PATIENCE: Duration = Duration::from_secs(20);
 const LOOK: Duration = Duration::from_millis(50);
 /// Others may pass through, so that the server's user reaches its data, but not look around.
 const FOLDER_MODE: u32 = 0o711;
+/// The folder that makes the longest path of a socket.
+const DEEPEST: &str = "forks/recovery/run";
 /// Random bytes in the name of a folder that is not kept.
 const NAME_BYTES: usize = 4;
 
@@ -58,6 +61,7 @@ impl Scene {
             }
         };
         check_reachable(&folder, &host.engines)?;
+        socket_path(&folder.join(DEEPEST), u16::MAX)?;
         let parent = folder.parent().unwrap_or(Path::new("/"));
         if !parent.exists() {
             fs::create_dir_all(parent).doing("make", parent.display())?;
