@@ -260,16 +260,17 @@ impl Fetching {
         if timeline > last || (timeline == last && from >= end) {
             return Ok(None);
         }
-        match self.task.vault.log_segment(&self.task.stream, timeline, from, size)? {
+        let (vault, stream) = (&self.task.vault, &self.task.stream);
+        // What was archived behind a hole after the end is none of this recovery's business.
+        let segment = match timeline == last {
+            true => vault.log_segment_until(stream, timeline, (from, end), size)?,
+            false => vault.log_segment(stream, timeline, from, size)?,
+        };
+        match segment {
             Ok(mut segment) => {
                 // A tablespace that is created by the log must not lead to the source's files.
                 let mut next = || {
-                    let head = self.task.vault.log_segment(
-                        &self.task.stream,
-                        timeline,
-                        Position(from.0 + size),
-                        HEAD_BYTES,
-                    )?;
+                    let head = vault.log_segment(stream, timeline, Position(from.0 + size), HEAD_BYTES)?;
                     Ok(head.map(|head| head.bytes).unwrap_or_default())
                 };
                 keep_inside(&mut segment.bytes, from, &mut next)?;

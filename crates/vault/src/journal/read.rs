@@ -37,6 +37,33 @@ impl Vault {
         from: Position,
         size: u64,
     ) -> Result<Result<LogSegment, Absent>> {
+        let segment = self.filled_segment(stream, timeline, from, size)?;
+        let reached = Position(from.0 + segment.filled);
+        if segment.filled < size && self.archived_after(stream, timeline, reached)? {
+            return Ok(Err(Absent::Hole(reached)));
+        }
+        Ok(if segment.filled == 0 { Err(Absent::PastTheEnd) } else { Ok(segment) })
+    }
+
+    /// The same for a stretch that is known to end at `end`, whatever was archived behind a hole after it. All log before `end` must be
+    /// there; a segment that begins at or after it is past the end.
+    pub fn log_segment_until(
+        &self,
+        stream: &str,
+        timeline: Timeline,
+        (from, end): (Position, Position),
+        size: u64,
+    ) -> Result<Result<LogSegment, Absent>> {
+        if from >= end {
+            return Ok(Err(Absent::PastTheEnd));
+        }
+        let segment = self.filled_segment(stream, timeline, from, size)?;
+        let reached = Position(from.0 + segment.filled);
+        Ok(if reached < end.min(Position(from.0 + size)) { Err(Absent::Hole(reached)) } else { Ok(segment) })
+    }
+
+    /// What is archived from `from` on without a hole, filled up with zeros.
+    fn filled_segment(&self, stream: &str, timeline: Timeline, from: Position, size: u64) -> Result<LogSegment> {
         let ranges = self.ranges(stream, timeline, from, Position(from.0 + size))?;
         let mut segment = LogSegment { bytes: Vec::with_capacity(size as usize), filled: 0 };
         let mut raw = Vec::new();
@@ -49,15 +76,8 @@ impl Vault {
             open_range(self, &range, &bytes, &mut raw)?;
             self.join(&range, &raw, from, &mut segment)?;
         }
-        if segment.filled == 0 {
-            let later = self.archived_after(stream, timeline, from)?;
-            return Ok(Err(if later { Absent::Hole(from) } else { Absent::PastTheEnd }));
-        }
-        if segment.filled < size && self.archived_after(stream, timeline, Position(from.0 + segment.filled))? {
-            return Ok(Err(Absent::Hole(Position(from.0 + segment.filled))));
-        }
         segment.bytes.resize(size as usize, 0);
-        Ok(Ok(segment))
+        Ok(segment)
     }
 
     /// Adds a range to a segment; where it overlaps what is there, the bytes must be equal.

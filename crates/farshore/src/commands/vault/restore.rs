@@ -72,7 +72,7 @@ fn write_log(vault: &Vault, backup: &OpenBackup, to: &Path) -> Result<()> {
     let mut at = needs.from;
     while at < needs.to {
         let hole = |_| Error::corrupt(format!("the log at {at} that the backup needs is not here"));
-        let segment = vault.log_segment(&needs.stream, needs.timeline, at, size)?.map_err(hole)?;
+        let segment = vault.log_segment_until(&needs.stream, needs.timeline, (at, needs.to), size)?.map_err(hole)?;
         let path = folder.join(segment_name(needs.timeline, at, size));
         fs::write(&path, &segment.bytes).doing("write", path.display())?;
         fs::File::open(&path).and_then(|file| file.sync_all()).doing("make durable", path.display())?;
