@@ -73,11 +73,11 @@ impl Journal {
         chain: &chains::Chain,
     ) -> Option<(Timeline, &chains::Chain)> {
         self.histories.iter().rev().filter(|(next, _)| **next > timeline).find_map(|(next, history)| {
-            let switch = history.end_of(timeline)?;
-            let direct = history.switches().last().is_some_and(|last| last.timeline == timeline);
+            let parent = history.parent().filter(|parent| parent.timeline == timeline)?;
+            let switch = parent.at;
             let further =
                 self.chains.covering(*next, switch.aligned_down(BLOCK_BYTES)).filter(|further| further.to >= switch)?;
-            (direct && switch >= stop && switch <= chain.to).then_some((*next, further))
+            (switch >= stop && switch <= chain.to).then_some((*next, further))
         })
     }
 }

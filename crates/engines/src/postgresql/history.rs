@@ -42,10 +42,12 @@ impl History {
             let left = fields.next().and_then(|field| field.parse().ok()).map(Timeline);
             let at = fields.next().and_then(|field| field.parse().ok());
             let (left, at) = left.zip(at).ok_or_else(|| wrong(line))?;
-            let rises = switches.last().is_none_or(|last| last.timeline < left && last.at <= at);
-            if !rises || left >= timeline {
+            if switches.last().is_some_and(|last| last.timeline >= left) || left >= timeline {
                 return Err(wrong(line));
             }
+            // A recovery along a timeline that ended before that timeline began gives it as the one left, with an earlier position
+            // than where it began: then none of it is in the past, and of those before it only what lies before that position.
+            switches.iter_mut().for_each(|earlier| earlier.at = earlier.at.min(at));
             switches.push(Switch { timeline: left, at });
         }
         Ok(History { timeline, switches })
@@ -77,6 +79,12 @@ impl History {
     /// The switches, oldest first.
     pub fn switches(&self) -> &[Switch] {
         &self.switches
+    }
+
+    /// The timeline from which this one went off, and where: the last one of which anything is in the past.
+    pub fn parent(&self) -> Option<Switch> {
+        let last = self.switches.last()?;
+        self.switches.iter().find(|switch| switch.at == last.at).copied()
     }
 
     /// Where a timeline of the past was left; `None` for the current one and for strangers.
@@ -178,8 +186,21 @@ mod tests {
     }
 
     #[test]
+    fn a_recovery_that_ended_before_its_timeline_began_has_nothing_of_it_in_its_past() {
+        let history = History::parse(Timeline(3), b"1\t0/6000000\tx\n2\t0/5000000\tbefore 2026\n").unwrap();
+        let table = [(1, 0x4FF_FFFF, true), (1, 0x500_0000, false), (2, 0x4FF_FFFF, false), (2, 0x600_0000, false)];
+        for (timeline, position, expected) in table {
+            assert_eq!(history.contains(Timeline(timeline), Position(position)), expected, "{timeline} {position:x}");
+        }
+        let left = |timeline, at| Some(Switch { timeline: Timeline(timeline), at: Position(at) });
+        assert_eq!(history.parent(), left(1, 0x500_0000));
+        assert_eq!(self::history().parent(), left(2, 0x700_0000));
+        assert_eq!(History::first().parent(), None);
+    }
+
+    #[test]
     fn a_damaged_history_is_refused() {
-        for content in ["x\t0/1\n", "1\n", "1 5\n", "2 0/5\n1 0/6\n", "1 0/6\n2 0/5\n", "5 0/1\n", "1 0/1\n1 0/2\n"] {
+        for content in ["x\t0/1\n", "1\n", "1 5\n", "2 0/5\n1 0/6\n", "5 0/1\n", "1 0/1\n1 0/2\n"] {
             assert!(History::parse(Timeline(5), content.as_bytes()).is_err(), "{content:?}");
         }
     }
