@@ -74,6 +74,16 @@ pub struct Place {
     pub from: Position,
 }
 
+/// Where the next stream starts.
+enum Next {
+    /// Where the journal ends.
+    Found,
+    /// Here.
+    At(Place),
+    /// After a break: where the server's log ends.
+    Anew,
+}
+
 /// How one stream ended.
 enum Ended {
     /// We were asked to stop, or the wanted position is reached.
@@ -85,9 +95,9 @@ enum Ended {
 impl ArchiveLog {
     /// Archives until asked to stop, through restarts of the server and its timelines. Fails only for what no retry can mend.
     pub fn run(&self) -> Result<()> {
-        let mut place = None;
+        let mut next = Next::Found;
         while self.stop.go_on().is_ok() {
-            match self.attempt(&mut place) {
+            match self.attempt(&mut next) {
                 Ok(()) => return Ok(()),
                 Err(error) if matches!(error.kind(), ErrorKind::Transient | ErrorKind::Busy) => {
                     tracing::info!(%error, "the log stream is interrupted");
@@ -97,14 +107,14 @@ impl ArchiveLog {
                 Err(error) if error.kind() == ErrorKind::Missing => {
                     tracing::warn!(%error, "the journal is broken: the server no longer has the log that is missing");
                     self.broken(&error);
-                    place = Some(self.anew()?);
+                    next = Next::Anew;
                 }
                 Err(error) if error.kind() == ErrorKind::Corrupt => {
                     tracing::warn!(%error, "the journal is broken: a new one is begun");
-                    let next = chains::next_stream(&self.stream, &self.stream())?;
-                    self.horizon.change(|durable| durable.stream = Some(next));
+                    let begun = chains::next_stream(&self.stream, &self.stream())?;
+                    self.horizon.change(|durable| durable.stream = Some(begun));
                     self.broken(&error);
-                    place = Some(self.anew()?);
+                    next = Next::Anew;
                 }
                 Err(error) => {
                     self.horizon.change(|durable| durable.trouble = Some(error.to_string()));
@@ -133,15 +143,17 @@ impl ArchiveLog {
         }
     }
 
-    fn attempt(&self, place: &mut Option<Place>) -> Result<()> {
+    fn attempt(&self, next: &mut Next) -> Result<()> {
         loop {
-            let from = match place.take() {
-                Some(place) => place,
-                None => self.find_place()?,
+            let from = match *next {
+                Next::At(place) => place,
+                Next::Anew => self.anew()?,
+                Next::Found => self.find_place()?,
             };
+            *next = Next::Found;
             match self.receive(from, None)? {
                 Ended::Done => return Ok(()),
-                Ended::Timeline(next) => *place = Some(next),
+                Ended::Timeline(place) => *next = Next::At(place),
             }
         }
     }
@@ -240,7 +252,8 @@ impl ArchiveLog {
     /// Streams one timeline until it ends, `until` is durable, or we are asked to stop.
     fn receive(&self, place: Place, until: Option<Position>) -> Result<Ended> {
         let (replication, _) = self.replication()?;
-        let mut stream = replication.start(self.slot.as_deref(), place.from, place.timeline)?;
+        let started = replication.start(self.slot.as_deref(), place.from, place.timeline);
+        let mut stream = started.map_err(in_use)?;
         self.horizon.change(|durable| {
             (durable.position, durable.timeline, durable.trouble) = (place.from, place.timeline.0, None);
         });
@@ -287,6 +300,14 @@ impl ArchiveLog {
         self.vault.repository.store().put_new(&sealed.0.to_string(), sealed.1.into())?;
         // Recovery along the new timeline reads the segment of the switch from its beginning.
         Ok(Ended::Timeline(Place { timeline, from: switch.aligned_down(self.segment_bytes()?) }))
+    }
+}
+
+/// A slot that is in use is perhaps held by a stream of ours that broke off and that the server has not given up yet: it passes.
+fn in_use(error: Error) -> Error {
+    match error.kind() {
+        ErrorKind::Conflict => error.with_kind(ErrorKind::Busy),
+        _ => error,
     }
 }
 

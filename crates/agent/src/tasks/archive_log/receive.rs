@@ -12,7 +12,7 @@ use farshore_types::{Error, Position, Result, Timeline, Timestamp};
 use farshore_vault::journal::ship::{Durable, RANGE_BYTES, Shipment};
 use farshore_vault::names::BLOCK_BYTES;
 
-use super::settings::{MARK_PAUSE_MAX, STATUS_PAUSE};
+use super::settings::{MARK_PAUSE_MAX, STATUS_PAUSE, STORE_PATIENCE};
 use super::{ArchiveLog, Place};
 
 /// The receiving half: cuts what arrives into shipments.
@@ -37,6 +37,8 @@ pub struct Receiving<'a> {
     marked: Duration,
     status_sent: Duration,
     confirmed: Position,
+    /// Since when the store has not taken anything although it should, and how far it had come.
+    waiting: (Position, Duration),
 }
 
 impl<'a> Receiving<'a> {
@@ -60,6 +62,7 @@ impl<'a> Receiving<'a> {
             marked: now,
             status_sent: now,
             confirmed: place.from,
+            waiting: (place.from, now),
         }
     }
 
@@ -205,11 +208,25 @@ impl<'a> Receiving<'a> {
 
     fn status(&mut self, stream: &mut Stream, now: Duration) -> Result<()> {
         let durable = self.task.horizon.now();
+        self.watch_store(&durable, now);
         let moved = durable.position > self.confirmed && durable.timeline == self.timeline.0;
         if moved || now.saturating_sub(self.status_sent) >= STATUS_PAUSE {
             self.confirm(stream)?;
         }
         Ok(())
+    }
+
+    /// A store that hangs gives no error: that it takes nothing must be seen all the same.
+    fn watch_store(&mut self, durable: &Durable, now: Duration) {
+        if durable.position != self.waiting.0 || durable.position >= self.chunk_from {
+            self.waiting = (durable.position, now);
+            return;
+        }
+        let waited = now.saturating_sub(self.waiting.1);
+        if waited >= STORE_PATIENCE && durable.trouble.is_none() {
+            let what = format!("the store has taken nothing for {} s", waited.as_secs());
+            self.task.horizon.change(|durable| durable.trouble = Some(what));
+        }
     }
 
     fn confirm(&mut self, stream: &mut Stream) -> Result<()> {
