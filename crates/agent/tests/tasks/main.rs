@@ -6,6 +6,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "test helpers fail the test")]
 
+mod broken;
 mod moments;
 mod pages;
 mod support;
+mod tablespaces;
+mod timelines;

@@ -10,7 +10,7 @@ use crate::support::forks::fork_to;
 use crate::support::load::{self, Known, Load, Order, rows_of};
 use crate::support::protection::Protection;
 use crate::support::region::Region;
-use crate::support::{clock, installation, installations, let_pass, samples};
+use crate::support::{clock, installation, installations, let_pass, samples, seed};
 
 /// Which kinds of target there are, with both ways to end.
 const KINDS: u64 = 8;
@@ -31,7 +31,7 @@ impl World {
     }
 
     fn order(&self) -> Order {
-        Order::read(&self.cluster, Timeline(1), self.from)
+        Order::read(&self.cluster.installation, &self.cluster.data, Timeline(1), self.from)
     }
 
     fn window(&self) -> Window {
@@ -77,7 +77,7 @@ fn random_targets(installation: &Installation, count: usize, seed: u64) {
     println!("seed {seed}");
     let world = World::new(installation);
     let load = Load::start(&world.cluster.settings(), seed);
-    let protection = Protection::start(world.cluster.settings(), &world.region.vault);
+    let protection = Protection::start(world.cluster.settings(), &world.region);
     let random = SeededEntropy::new(seed);
     load.advance(200);
     for number in 0..count {
@@ -97,11 +97,6 @@ fn random_targets(installation: &Installation, count: usize, seed: u64) {
     protection.stop().unwrap();
 }
 
-fn seed() -> u64 {
-    let given = std::env::var("FARSHORE_TEST_SEED").ok().and_then(|seed| seed.parse().ok());
-    given.unwrap_or_else(|| clock().now().micros().unsigned_abs())
-}
-
 #[test]
 fn random_targets_under_load_hold_exactly_their_rows() {
     random_targets(&installation(), samples(3, 50), seed());
@@ -118,7 +113,7 @@ fn random_targets_under_load_on_the_next_major_hold_exactly_their_rows() {
 fn the_microsecond_before_and_after_a_commit_a_named_point_and_the_idle_tail() {
     let world = World::new(&installation());
     let load = Load::start(&world.cluster.settings(), seed());
-    let protection = Protection::start(world.cluster.settings(), &world.region.vault);
+    let protection = Protection::start(world.cluster.settings(), &world.region);
     load.advance(60);
     world.cluster.sql("SELECT pg_create_restore_point('before_the_release')");
     load.advance(60);

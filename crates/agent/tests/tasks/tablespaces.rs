@@ -34,7 +34,7 @@ fn a_tablespace_made_after_the_backup_is_made_inside_the_fork() {
     for installation in installations() {
         let cluster = Cluster::start(&installation);
         let region = Region::new();
-        let protection = Protection::start(cluster.settings(), &region.vault);
+        let protection = Protection::start(cluster.settings(), &region);
         let space = cluster.folder("space");
         give(&space);
         cluster.sql(&format!("CREATE TABLESPACE late LOCATION '{}'", space.display()));

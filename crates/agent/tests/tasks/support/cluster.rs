@@ -61,6 +61,12 @@ impl Cluster {
         Cluster { installation: installation.clone(), data, port: free_port(), base, process: None }
     }
 
+    /// A second cluster in the same place, on data that a test puts there.
+    pub fn beside(&self, name: &str) -> Cluster {
+        let (installation, data) = (self.installation.clone(), self.base().join(name));
+        Cluster { installation, data, port: free_port(), base: self.base.clone(), process: None }
+    }
+
     /// The directory that holds everything of this cluster, its socket too; others may enter it.
     pub fn base(&self) -> &Path {
         self.base.path()
@@ -94,7 +100,7 @@ impl Cluster {
     }
 
     fn log_path(&self) -> PathBuf {
-        self.base().join("log")
+        self.base().join(format!("log-{}", self.port))
     }
 
     /// What the server has logged.
@@ -178,7 +184,7 @@ pub fn run(command: &mut Command) -> String {
 
 /// A directory that the server's user owns and everybody can enter.
 pub fn directory() -> tempfile::TempDir {
-    let directory = tempfile::Builder::new().prefix("fs-pg-").tempdir_in("/tmp").unwrap();
+    let directory = tempfile::Builder::new().prefix("fs-task-").tempdir_in("/tmp").unwrap();
     fs::set_permissions(directory.path(), Permissions::from_mode(0o755)).unwrap();
     give(directory.path());
     directory

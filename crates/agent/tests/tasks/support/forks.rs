@@ -45,6 +45,11 @@ impl Volume {
         read.is_alive().then(|| Pid::from_raw(read.pid)).flatten()
     }
 
+    /// Whether a server has ever written here on a history of its own.
+    pub fn has_promoted(&self) -> bool {
+        self.log().contains("selected new timeline") || self.log().contains("archive recovery complete")
+    }
+
     /// Kills the fork's server and waits until nothing of it is left.
     pub fn kill(&self, signal: Signal) {
         if let Some(pid) = self.server() {

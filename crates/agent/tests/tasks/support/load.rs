@@ -2,12 +2,14 @@
 //! `pg_waldump`, not by our code) says in which order they were committed.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use farshore_engines::postgresql::provision::Installation;
 use farshore_engines::postgresql::wire::{Connection, Settings};
 use farshore_types::{Position, Target, TargetKind, Timeline, Timestamp};
 use farshore_vault::testing::SeededEntropy;
@@ -220,9 +222,9 @@ pub struct Order {
 
 impl Order {
     /// Reads a timeline's log from a position on, as far as it is written.
-    pub fn read(cluster: &Cluster, timeline: Timeline, from: Position) -> Order {
-        let mut waldump = Command::new(cluster.installation.program("pg_waldump").unwrap());
-        waldump.env("LC_ALL", "C").env("TZ", "UTC").arg("-p").arg(cluster.data.join("pg_wal"));
+    pub fn read(installation: &Installation, data: &Path, timeline: Timeline, from: Position) -> Order {
+        let mut waldump = Command::new(installation.program("pg_waldump").unwrap());
+        waldump.env("LC_ALL", "C").env("TZ", "UTC").arg("-p").arg(data.join("pg_wal"));
         waldump.args(["-t", &timeline.0.to_string(), "-s", &from.to_string()]);
         // It always ends with the complaint that the log does not go on.
         let text = String::from_utf8_lossy(&waldump.output().unwrap().stdout).into_owned();

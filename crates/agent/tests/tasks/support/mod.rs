@@ -73,3 +73,9 @@ pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
 pub fn let_pass(length: Duration) {
     SystemClock::new().pause(length);
 }
+
+/// The seed of a random test: `FARSHORE_TEST_SEED`, or a new one; the test prints it.
+pub fn seed() -> u64 {
+    let given = std::env::var("FARSHORE_TEST_SEED").ok().and_then(|seed| seed.parse().ok());
+    given.unwrap_or_else(|| clock().now().micros().unsigned_abs())
+}

@@ -7,10 +7,12 @@ use std::time::Duration;
 
 use farshore_agent::tasks::protect::{Protect, Status, ask};
 use farshore_engines::postgresql::wire::Settings;
+use farshore_objects::layers::Faults;
 use farshore_types::{Progress, Result, SystemEntropy, Timestamp};
+use farshore_vault::backup;
 use farshore_vault::journal::WAL;
-use farshore_vault::{Vault, backup};
 
+use super::region::Region;
 use super::{PATIENCE, clock, wait_until};
 
 /// Name of the slot.
@@ -23,30 +25,31 @@ pub struct Protection {
     socket: PathBuf,
     stop: Arc<Progress>,
     thread: Option<JoinHandle<Result<()>>>,
+    faults: Arc<Faults>,
     _base: tempfile::TempDir,
 }
 
 impl Protection {
     /// Protects a server, and waits until it has its first backup.
-    pub fn start(server: Settings, vault: &Vault) -> Protection {
-        let protection = Protection::begin(server, vault);
+    pub fn start(server: Settings, region: &Region) -> Protection {
+        let protection = Protection::begin(server, region);
         wait_until("the agent answers", || protection.try_status().is_some());
         wait_until("the first backup", || {
             let status = protection.status();
             assert!(status.backup_trouble.is_none(), "{status:?}");
-            status.backups > 0 || vault.repository.backups().is_ok_and(|backups| !backups.is_empty())
+            status.backups > 0 || region.vault.repository.backups().is_ok_and(|backups| !backups.is_empty())
         });
         protection
     }
 
     /// Starts protecting.
-    pub fn begin(server: Settings, vault: &Vault) -> Protection {
+    pub fn begin(server: Settings, region: &Region) -> Protection {
         let base = tempfile::tempdir().unwrap();
         let (socket, stop) = (base.path().join("control"), Arc::new(Progress::default()));
         let task = Protect {
             server,
             data_directory: None,
-            vault: vault.clone(),
+            vault: region.vault.clone(),
             stream: WAL.to_string(),
             slot: SLOT.to_string(),
             interval: INTERVAL,
@@ -58,7 +61,7 @@ impl Protection {
         };
         let asked = stop.clone();
         let thread = Some(std::thread::spawn(move || task.run(&asked, &mut |_| {})));
-        Protection { socket, stop, thread, _base: base }
+        Protection { socket, stop, thread, faults: region.faults.clone(), _base: base }
     }
 
     /// What the agent says, if it answers.
@@ -104,6 +107,7 @@ impl Protection {
 impl Drop for Protection {
     fn drop(&mut self) {
         self.stop.stop();
+        self.faults.heal();
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
