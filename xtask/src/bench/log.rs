@@ -100,7 +100,7 @@ impl<'a> Log<'a> {
         command.arg("--control").arg(&control);
         let (cost, wall) = self.meter.measure(|| {
             let began = self.clock.monotonic();
-            let mut agent = Running::start(place.start(&mut command).map(Some)?);
+            let mut agent = Running { child: Some(place.start(&mut command)?) };
             self.until(|| Ok(agent.alive()? && archived_to(&control) >= self.end))?;
             let wall = self.clock.monotonic().saturating_sub(began);
             agent.stop()?;
@@ -154,7 +154,7 @@ impl<'a> Log<'a> {
         command.arg("--socket").arg(&socket).arg("--staging").arg(place.path("staging"));
         let line = format!("{} log-fetch {} \"%f\" \"%p\"", place.farshore.display(), socket.display());
         let (cost, wall) = self.meter.measure(|| {
-            let mut agent = Running::start(place.start(&mut command).map(Some)?);
+            let mut agent = Running { child: Some(place.start(&mut command)?) };
             self.until(|| Ok(agent.alive()? && UnixStream::connect(&socket).is_ok()))?;
             let began = self.clock.monotonic();
             self.fetch_all(&line, to)?;
@@ -215,10 +215,6 @@ struct Running {
 }
 
 impl Running {
-    fn start(child: Option<Child>) -> Running {
-        Running { child }
-    }
-
     fn alive(&mut self) -> Result<bool> {
         let Some(child) = &mut self.child else { return Ok(false) };
         match child.try_wait().doing("look at", "the agent")? {
