@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from agefile import hkdf
 
 MIB = 1024 * 1024
-FORMAT_VERSION = 0
+FORMAT_VERSION = 1
 HEADER = struct.Struct(">8sHBBIQ16s16s8s32s32s")
 FRAME = struct.Struct(">IIBBBBI")
 PACK, MANIFEST, JOURNAL, HISTORY = 1, 2, 3, 4
@@ -148,7 +148,7 @@ class Head:
         )
         if magic != b"FARSHORE" or kind_ != kind or suite != 1:
             raise Damaged(name.path, "header has another magic, kind or suite")
-        if version > FORMAT_VERSION:
+        if not 1 <= version <= FORMAT_VERSION:
             raise Damaged(name.path, f"has format version {version}, this reader knows {FORMAT_VERSION}")
         in_name = {PACK: "number", MANIFEST: "sequence"}.get(kind)
         expected = (name.number(in_name) if in_name else 0, name.number("generation"), name["session"])

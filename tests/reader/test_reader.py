@@ -265,7 +265,7 @@ class DamageBelowTheName(Case):
 
     def test_a_format_that_this_reader_must_not_trust_is_refused(self):
         for members, text in (
-            ({"version": 1}, "newer than this reader"),
+            ({"version": 2}, "newer than this reader"),
             ({"farshore": "x"}, "not of a farshore vault"),
             ({"signing_key": "ab"}, "64 hexadecimal"),
             ({"signing_key": "ab" * 32}, "none of the root keys"),

@@ -107,7 +107,7 @@ class Writer:
         """Puts `format`, with other members where given."""
         value = {
             "farshore": "vault",
-            "version": 0,
+            "version": 1,
             "service": self.service,
             "repository": self.repository.hex(),
             "signing_key": raw_public(self.signer).hex(),
@@ -140,7 +140,7 @@ class Writer:
     def seal(self, kind, number, session, plain, frames):
         """The bytes of a sealed object and the frames' references; a frame is (kind, raw, compress)."""
         salt = os.urandom(32)
-        start = b"FARSHORE" + struct.pack(">HBBIQ", 0, KINDS[kind], 1, number, self.generation)
+        start = b"FARSHORE" + struct.pack(">HBBIQ", 1, KINDS[kind], 1, number, self.generation)
         start += session + self.repository + self.key_id
         derived = hkdf(self.root_key, salt, b"farshore object" + start, 64)
         out = start + salt + derived[32:] + struct.pack(">I", len(plain)) + plain

@@ -14,7 +14,7 @@ use crate::keys::RootKey;
 use crate::primitives::{Hash, damaged, derive};
 
 /// The version that this code writes.
-pub const VERSION: u16 = 0;
+pub const VERSION: u16 = 1;
 /// Bytes of an object's header.
 pub const HEADER_BYTES: usize = 128;
 /// Bytes of a frame's header.
