@@ -9,24 +9,24 @@
 
 mod receive;
 mod settings;
+mod task;
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use farshore_engines::postgresql::history::History;
 use farshore_engines::postgresql::replication::{Event, Identity, Replication, Stream};
 use farshore_engines::postgresql::slot::{self, WalStatus};
-use farshore_engines::postgresql::wire::{Connection, Settings as Server};
-use farshore_types::{Clock, Entropy, Error, ErrorKind, Position, Progress, Result, Timeline};
-use farshore_vault::Vault;
+use farshore_engines::postgresql::wire::Connection;
+use farshore_types::{Error, ErrorKind, Position, Result, Timeline};
 use farshore_vault::journal::chains::{self, Chains};
-use farshore_vault::journal::object::{Writer, seal_history};
+use farshore_vault::journal::object::seal_history;
 use farshore_vault::journal::ship::{Durable, Horizon, Settings as Shipping, Shipper};
 use farshore_vault::names::BLOCK_BYTES;
 
 use self::receive::Receiving;
 use self::settings::STATUS_PAUSE;
+pub use self::task::{ArchiveLog, Place};
 
 /// A range is shipped at least this often while there is log.
 pub const INTERVAL: Duration = Duration::from_secs(2);
@@ -36,43 +36,6 @@ const PROOF_BYTES: u64 = 64 << 10;
 const PROOF_PATIENCE: Duration = Duration::from_secs(60);
 /// Pause before a broken connection is made again.
 const RECONNECT_PAUSE: Duration = Duration::from_secs(1);
-
-/// What is archived, from where, to where.
-pub struct ArchiveLog {
-    /// How to reach the server.
-    pub server: Server,
-    /// The physical slot; `None` streams without one, for a single stretch.
-    pub slot: Option<String>,
-    /// Where to.
-    pub vault: Vault,
-    /// Who.
-    pub writer: Writer,
-    /// Which log of the journal.
-    pub stream: String,
-    /// How often.
-    pub interval: Duration,
-    /// Threads that compress and seal.
-    pub workers: usize,
-    /// What is durable; others wait on it.
-    pub horizon: Arc<Horizon>,
-    /// Asks to stop.
-    pub stop: Arc<Progress>,
-    /// How often the journal was broken.
-    pub breaks: Arc<AtomicU64>,
-    /// Time.
-    pub clock: Arc<dyn Clock>,
-    /// Randomness.
-    pub entropy: Arc<dyn Entropy>,
-}
-
-/// Where the stream starts or goes on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place {
-    /// On which history.
-    pub timeline: Timeline,
-    /// From where.
-    pub from: Position,
-}
 
 /// Where the next stream starts.
 enum Next {

@@ -13,7 +13,7 @@ use farshore_vault::journal::ship::{Durable, RANGE_BYTES, Shipment};
 use farshore_vault::names::BLOCK_BYTES;
 
 use super::settings::{MARK_PAUSE_MAX, STATUS_PAUSE, STORE_PATIENCE};
-use super::{ArchiveLog, Place};
+use super::task::{ArchiveLog, Place};
 
 /// The receiving half: cuts what arrives into shipments.
 pub struct Receiving<'a> {
