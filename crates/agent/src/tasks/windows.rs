@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use farshore_engines::postgresql::history::History;
 use farshore_engines::postgresql::recovery::Reach;
-use farshore_types::{Error, Result, Target, TargetKind, Timeline};
+use farshore_types::{Error, ErrorKind, Result, Target, TargetKind, Timeline};
 use farshore_vault::Vault;
 use farshore_vault::journal::chains::{self, Chains};
 use farshore_vault::names::{BLOCK_BYTES, ManifestName};
@@ -34,6 +34,8 @@ pub struct Window {
 pub struct Windows {
     /// One for each restorable backup.
     pub windows: Vec<Window>,
+    /// Why backups were left out that are damaged; each names its object.
+    pub damaged: Vec<String>,
 }
 
 struct Journal {
@@ -83,32 +85,28 @@ impl Journal {
 }
 
 impl Windows {
-    /// Reads all manifests and the journal's listing.
+    /// Reads all manifests and the journal's listing. A damaged manifest takes none of the other backups with it.
     pub fn read(vault: &Vault) -> Result<Windows> {
         let mut journals: BTreeMap<String, Journal> = BTreeMap::new();
-        let mut windows = Vec::new();
+        let mut found = Windows::default();
         for name in vault.repository.backups()?.into_iter().rev().take(BACKUPS_MAX) {
-            let backup = vault.open_backup(&name)?;
-            let stored = Stored::of(&backup)?;
-            let Some(needs) = &backup.custody.needs else { continue };
-            if !journals.contains_key(&needs.stream) {
-                journals.insert(needs.stream.clone(), Journal::read(vault, &needs.stream)?);
-            }
-            let found = journals.get(&needs.stream).and_then(|journal| journal.follow(&stored));
-            if let Some((reach, timeline)) = found {
-                windows.push(Window { name, reach, timeline, stream: needs.stream.clone(), stored });
+            match look(vault, name, &mut journals) {
+                Ok(window) => found.windows.extend(window),
+                Err(error) if error.kind() == ErrorKind::Corrupt => {
+                    tracing::error!(%error, "a backup cannot be used");
+                    found.damaged.push(error.to_string());
+                }
+                Err(error) => return Err(error),
             }
         }
-        windows.reverse();
-        Ok(Windows { windows })
+        found.windows.reverse();
+        Ok(found)
     }
 
     /// The backup from which to restore to `target`: the newest one that reaches it with the least log to replay. For a named point or a
     /// transaction the position is not known: the oldest backup of the newest unbroken journal is taken.
     pub fn choose(&self, target: &Target) -> Result<&Window> {
-        let newest = self.windows.last().ok_or_else(|| {
-            Error::missing("no complete backup is here").hint("name a region that holds one: `farshore vault list`")
-        })?;
+        let newest = self.windows.last().ok_or_else(|| self.none())?;
         let fitting = |window: &&Window| window.reach.check(target).is_ok();
         match &target.kind {
             TargetKind::Latest | TargetKind::Immediate => Ok(newest),
@@ -134,7 +132,32 @@ impl Windows {
         let text =
             |reach: &Reach| format!("from {} ({}) to {} ({})", reach.from_time, reach.from, reach.to_time, reach.to);
         let spans: Vec<String> = spans.iter().map(text).collect();
-        Error::invalid(format!("{target} cannot be restored: what can be goes {}", spans.join(", and ")))
-            .hint("choose a moment inside")
+        let what = format!("{target} cannot be restored: what can be goes {}{}", spans.join(", and "), self.left_out());
+        Error::invalid(what).hint("choose a moment inside")
     }
+
+    fn none(&self) -> Error {
+        let error = match self.damaged.is_empty() {
+            true => Error::missing("no complete backup is here"),
+            false => Error::corrupt(format!("no usable backup is here{}", self.left_out())),
+        };
+        error.hint("name a region that holds one: `farshore vault list`")
+    }
+
+    fn left_out(&self) -> String {
+        let first = self.damaged.first().map(|first| format!("; {} damaged, first: {first}", self.damaged.len()));
+        first.unwrap_or_default()
+    }
+}
+
+fn look(vault: &Vault, name: ManifestName, journals: &mut BTreeMap<String, Journal>) -> Result<Option<Window>> {
+    let backup = vault.open_backup(&name)?;
+    let stored = Stored::of(&backup)?;
+    let Some(needs) = &backup.custody.needs else { return Ok(None) };
+    if !journals.contains_key(&needs.stream) {
+        journals.insert(needs.stream.clone(), Journal::read(vault, &needs.stream)?);
+    }
+    let found = journals.get(&needs.stream).and_then(|journal| journal.follow(&stored));
+    let stream = needs.stream.clone();
+    Ok(found.map(|(reach, timeline)| Window { name, reach, timeline, stream, stored }))
 }
