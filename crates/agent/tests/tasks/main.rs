@@ -9,6 +9,8 @@
 mod broken;
 mod moments;
 mod pages;
+mod recovery;
+mod refused;
 mod support;
 mod tablespaces;
 mod timelines;

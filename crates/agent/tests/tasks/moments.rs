@@ -69,7 +69,9 @@ fn draw(random: &SeededEntropy, order: &Order, window: &Window, kind: u64) -> Ta
         4 => target(TargetKind::Position(at), false),
         5 => target(TargetKind::Transaction(xid), false),
         6 => target(TargetKind::Time(time), false),
-        _ => target(TargetKind::Position(Position(records[pick(records.len())].0 + 1)), random.next() % 2 == 0),
+        _ => {
+            target(TargetKind::Position(Position(records[pick(records.len())].0 + 1)), random.next().is_multiple_of(2))
+        }
     }
 }
 

@@ -2,16 +2,20 @@
 //! shortens, replaces or rewrites files behind a backup's back.
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 
 use farshore_agent::tasks::take_backup::Outcome;
+use farshore_agent::tasks::takers::Taker;
 use farshore_engines::postgresql::provision::Installation;
-use farshore_types::TargetKind;
+use farshore_objects::layers::{Action, Verb};
+use farshore_types::{Progress, TargetKind};
 
 use crate::support::cluster::Cluster;
 use crate::support::forks::fork;
 use crate::support::region::{Region, tree};
-use crate::support::{installations, soak, wait_until};
+use crate::support::{clock, installations, soak, wait_until};
 
 /// A server, and two regions: one holds a chain of incrementals, the other fulls of the same moments.
 struct World {
@@ -197,4 +201,58 @@ fn an_incremental_with_wal_log_hints_alone_is_the_full_backup_byte_for_byte() {
 #[test]
 fn without_checksums_and_hints_every_file_is_taken_whole() {
     live_through(&crate::support::installation(), false, &[PREPARED], false);
+}
+
+/// Takes a backup that dies at the put of its `nth` pack; gives what it has put.
+fn die(region: &Region, cluster: &Cluster, nth: u64) -> Vec<String> {
+    let (before, left) = (region.names("packs/"), AtomicU64::new(nth));
+    region.faults.set_hook(Arc::new(move |verb, name| {
+        match verb == Verb::PutNew && name.starts_with("packs/") && left.fetch_sub(1, Ordering::SeqCst) == 1 {
+            true => Action::StopBefore,
+            false => Action::Go,
+        }
+    }));
+    region.task(cluster).run(&Progress::default()).unwrap_err();
+    region.faults.clear();
+    region.faults.heal();
+    region.names("packs/").into_iter().filter(|name| !before.contains(name)).collect()
+}
+
+#[test]
+fn a_backup_that_goes_on_after_a_death_and_a_crash_is_the_full_backup_byte_for_byte() {
+    let mut world = World::new(&crate::support::installation(), true, &[PREPARED]);
+    for table in 0..8 {
+        let text = "(SELECT string_agg(md5(i::text || j), '') FROM generate_series(1, 30) AS j)";
+        world.sql(&format!("CREATE TABLE noise{table} AS SELECT i, {text} AS pad FROM generate_series(1, 12000) AS i"));
+    }
+    let put = die(&world.chain, &world.cluster, 3);
+    assert_eq!((put.len(), world.chain.names("sessions/").len()), (2, 1));
+    for table in 0..8 {
+        world.sql(&format!("UPDATE noise{table} SET pad = 'changed' WHERE i % 1000 = 0"));
+    }
+    world.sql("DROP TABLE noise1");
+    world.sql("CREATE TABLE noise1 AS SELECT i, i AS pad FROM generate_series(1, 5000) AS i");
+    world.sql("DELETE FROM noise2 WHERE i > 6000");
+    world.sql("VACUUM noise2");
+    world.cluster.crash();
+    world.cluster.run(world.settings);
+    world.sql("UPDATE noise3 SET pad = 'changed after the crash' WHERE i % 1000 = 1");
+    world.compare("after a death and a crash", true);
+    let repository = world.chain.reopened().repository;
+    let custody = repository.custody(repository.backups().unwrap().last().unwrap()).unwrap().1;
+    let packs: Vec<String> = custody.packs().unwrap().into_iter().map(|pack| pack.0.to_string()).collect();
+    assert!(put.iter().all(|name| packs.contains(name)), "nothing was adopted");
+    assert!(world.chain.names("sessions/").is_empty());
+    // Every backup is announced, and while another one is running nothing is adopted.
+    assert!(die(&world.chain, &world.cluster, 1).is_empty());
+    let other = Taker::announce(&world.cluster.settings(), repository.id(), &clock()).unwrap();
+    assert!(other.is_alone());
+    world.chain.back_up(&world.cluster);
+    assert_eq!((world.chain.names("sessions/").len(), world.chain.names("fences/").len()), (1, 1));
+    drop(other);
+    wait_until("the server has noticed", || {
+        world.cluster.sql("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") == "0"
+    });
+    world.chain.back_up(&world.cluster);
+    assert_eq!((world.chain.names("sessions/").len(), world.chain.names("fences/").len()), (0, 2));
 }

@@ -30,13 +30,38 @@ pub struct Region {
 impl Region {
     /// An empty region with the service `pg-1`.
     pub fn new() -> Region {
-        let inner: Arc<dyn ObjectStore> = Arc::new(Bucket::memory());
+        Region::on(Arc::new(Bucket::memory()), Identity::random(&SystemEntropy).unwrap())
+    }
+
+    /// A region in a directory, which several processes can open: made by the first.
+    pub fn in_directory(folder: &Path) -> Region {
+        let (store, key) = (folder.join("store"), folder.join("region.key"));
+        if !key.exists() {
+            std::fs::write(&key, Identity::random(&SystemEntropy).unwrap().to_file_text()).unwrap();
+        }
+        let identity = Identity::parse(&std::fs::read_to_string(&key).unwrap()).unwrap();
+        Region::on(farshore_objects::open_or_create(store.to_str().unwrap()).unwrap(), identity)
+    }
+
+    fn on(inner: Arc<dyn ObjectStore>, identity: Identity) -> Region {
         let faults = Arc::new(Faults::new(inner.clone()));
-        let store = Arc::new(Retry::new(faults.clone(), clock()));
-        let identity = Identity::random(&SystemEntropy).unwrap();
+        let store: Arc<dyn ObjectStore> = Arc::new(Retry::new(faults.clone(), clock()));
         let service: ServiceId = "pg-1".parse().unwrap();
-        let vault = Vault::create(store, &service, &identity.recipients(), &SystemEntropy).unwrap();
+        let vault = match Repository::open(store.clone()) {
+            Ok(repository) => repository.unlock(&identity).unwrap(),
+            Err(_) => Vault::create(store, &service, &identity.recipients(), &SystemEntropy).unwrap(),
+        };
         Region { faults, inner, vault, identity }
+    }
+
+    /// Every backup that is listed restores, file by file.
+    pub fn check_backups(&self, about: &str) {
+        let vault = self.reopened();
+        for name in vault.repository.backups().unwrap() {
+            let folder = tempfile::tempdir().unwrap();
+            let restored = self.restore_files(&name, folder.path());
+            restored.unwrap_or_else(|error| panic!("{about}: backup {} does not restore: {error}", name.id));
+        }
     }
 
     /// The same region as another process opens it: without the faults.
@@ -72,9 +97,10 @@ impl Region {
 
     /// Restores the files of a backup as they are, tablespaces inside the folder.
     pub fn restore_files(&self, name: &ManifestName, to: &Path) -> Result<()> {
-        let opened = self.vault.open_backup(name)?;
+        let vault = self.reopened();
+        let opened = vault.open_backup(name)?;
         let settings = Settings { links: false, sync: false, ..Settings::default() };
-        restore(&self.vault, &opened, to, &settings, &Progress::default()).map(drop)
+        restore(&vault, &opened, to, &settings, &Progress::default()).map(drop)
     }
 
     /// Names of all objects that begin with `prefix`.
