@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "test helpers fail the test")]
 
 mod broken;
+mod killed;
 mod moments;
 mod pages;
 mod recovery;

@@ -224,6 +224,8 @@ fn a_backup_that_goes_on_after_a_death_and_a_crash_is_the_full_backup_byte_for_b
     for table in 0..8 {
         let text = "(SELECT string_agg(md5(i::text || j), '') FROM generate_series(1, 30) AS j)";
         world.sql(&format!("CREATE TABLE noise{table} AS SELECT i, {text} AS pad FROM generate_series(1, 12000) AS i"));
+        // Else the first look at the rows would set hint bits on every page.
+        world.sql(&format!("VACUUM (FREEZE) noise{table}"));
     }
     let put = die(&world.chain, &world.cluster, 3);
     assert_eq!((put.len(), world.chain.names("sessions/").len()), (2, 1));
@@ -241,7 +243,8 @@ fn a_backup_that_goes_on_after_a_death_and_a_crash_is_the_full_backup_byte_for_b
     let repository = world.chain.reopened().repository;
     let custody = repository.custody(repository.backups().unwrap().last().unwrap()).unwrap().1;
     let packs: Vec<String> = custody.packs().unwrap().into_iter().map(|pack| pack.0.to_string()).collect();
-    assert!(put.iter().all(|name| packs.contains(name)), "nothing was adopted");
+    assert!(put.iter().any(|name| packs.contains(name)), "nothing was adopted");
+    assert!(custody.sizes.new < 35_000_000, "{}", custody.sizes.new);
     assert!(world.chain.names("sessions/").is_empty());
     // Every backup is announced, and while another one is running nothing is adopted.
     assert!(die(&world.chain, &world.cluster, 1).is_empty());

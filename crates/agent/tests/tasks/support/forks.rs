@@ -55,6 +55,11 @@ impl Volume {
         if let Some(pid) = self.server() {
             let _ = kill_process(pid, signal);
         }
+        self.await_end();
+    }
+
+    /// Waits until nothing of the fork's server is left.
+    pub fn await_end(&self) {
         let gone = || farshore_agent::process::working_in(&self.data()).map_or(true, |left| left.is_empty());
         wait_until("nothing is left of the fork's server", gone);
     }
@@ -92,15 +97,20 @@ pub fn fork_to(vault: &Vault, installation: &Installation, target: Target) -> Fo
 
 /// Forks, or says why not.
 pub fn try_fork(vault: &Vault, installation: &Installation, target: Target, volume: &Volume) -> Result<Opened> {
+    try_fork_at(vault, installation, target, &volume.path())
+}
+
+/// The same in a folder that somebody else looks after.
+pub fn try_fork_at(vault: &Vault, installation: &Installation, target: Target, volume: &Path) -> Result<Opened> {
     let host = host();
     let fork = Fork {
         vault: vault.clone(),
         target,
-        volume: volume.path(),
+        volume: volume.to_path_buf(),
         installation: installation.clone(),
         port: free_port(),
         superuser: "postgres".to_string(),
-        binary: client::write(volume.base.path()),
+        binary: client::write(volume.parent().unwrap()),
         workers: 2,
         host: &host,
     };

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use farshore_agent::tasks::take_backup::{Outcome, TakeBackup};
 use farshore_engines::postgresql::snapshot::Checkpoint;
+use farshore_engines::postgresql::wire::Settings as Server;
 use farshore_objects::layers::{Faults, Retry};
 use farshore_objects::{Bucket, ObjectStore};
 use farshore_types::{Progress, Result, ServiceId, SystemEntropy};
@@ -71,8 +72,13 @@ impl Region {
 
     /// A backup of a server with its own stretch of log, to be changed and run.
     pub fn task(&self, cluster: &Cluster) -> TakeBackup {
+        self.task_of(cluster.settings())
+    }
+
+    /// The same of any server.
+    pub fn task_of(&self, server: Server) -> TakeBackup {
         TakeBackup {
-            server: cluster.settings(),
+            server,
             data_directory: None,
             vault: self.vault.clone(),
             stream: WAL.to_string(),
