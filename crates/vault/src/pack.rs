@@ -12,7 +12,7 @@ use farshore_objects::ObjectStore;
 use farshore_types::error::ErrorContext;
 use farshore_types::{Entropy, Error, Generation, RepositoryId, Result, SessionId};
 
-use crate::format::catalog::{self, Completed};
+use crate::format::catalog::{self, Completed, Origin};
 use crate::format::map::FrameRef;
 use crate::format::seal::{FrameKind, ObjectKind, Place, Sealer, Squeeze};
 use crate::keys::RootKey;
@@ -42,8 +42,8 @@ pub struct Packing<'a> {
     pub entropy: &'a dyn Entropy,
     /// Zstandard level.
     pub level: i32,
-    /// The log position at which the backup started; stands in the index.
-    pub start: u64,
+    /// Where the backup started; stands in every index.
+    pub origin: Origin<'a>,
     numbers: AtomicU32,
     spares: Mutex<Vec<Vec<u8>>>,
     failed: AtomicBool,
@@ -57,7 +57,7 @@ impl<'a> Packing<'a> {
         (repository, generation, session): (RepositoryId, Generation, SessionId),
         entropy: &'a dyn Entropy,
         level: i32,
-        start: u64,
+        origin: Origin<'a>,
     ) -> Self {
         Packing {
             root,
@@ -66,7 +66,7 @@ impl<'a> Packing<'a> {
             session,
             entropy,
             level,
-            start,
+            origin,
             numbers: AtomicU32::new(0),
             spares: Mutex::default(),
             failed: AtomicBool::new(false),
@@ -172,7 +172,7 @@ impl<'a> Packer<'a> {
     pub fn close(&mut self) -> Result<()> {
         let Some(mut open) = self.open.take() else { return Ok(()) };
         self.packing.go_on()?;
-        let index = catalog::encode_index(self.packing.start, &open.completed)?;
+        let index = catalog::encode_index(&self.packing.origin, &open.completed)?;
         open.sealer.add(FrameKind::Index, &index, true, &mut self.squeeze)?;
         let gone = |_| Error::transient("the putting threads have stopped");
         self.outbox.send((open.id, open.sealer.finish())).map_err(gone)

@@ -7,4 +7,5 @@ pub mod fork;
 pub mod protect;
 pub mod stored;
 pub mod take_backup;
+pub mod takers;
 pub mod windows;

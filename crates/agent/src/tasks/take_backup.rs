@@ -1,17 +1,20 @@
 //! Taking a backup of a running PostgreSQL: freeze, files, thaw, log durable, manifest.
 //!
 //! The order is the promise: the manifest is put only when the log from the backup's start to its stop is in the store. If we die
-//! anywhere before, there is no backup, and the server forgets its half by itself when the connection closes.
+//! anywhere before, there is no backup, and the server forgets its half by itself when the connection closes. What was put until then is
+//! adopted by the next backup, if nobody else is taking one ([`Taker`]).
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use farshore_engines::postgresql::server::Facts;
 use farshore_engines::postgresql::snapshot::{Checkpoint, Options, Snapshot};
 use farshore_engines::postgresql::wire::{Connection, Settings as Server};
 use farshore_types::error::ErrorContext;
 use farshore_types::{Clock, Entropy, Error, Position, Progress, Result};
 use farshore_vault::Vault;
+use farshore_vault::backup::resume::{self, Adopted, Found};
 use farshore_vault::backup::{self, Bounds, Closing, Request, Taken, must_be_full};
 use farshore_vault::format::manifest::Needs;
 use farshore_vault::format::notes::Purpose;
@@ -24,6 +27,7 @@ use farshore_vault::session::{Announcement, Session};
 
 use super::archive_log::{ArchiveLog, INTERVAL, Place};
 use super::stored::{ENGINE, Stored};
+use super::takers::Taker;
 
 /// How long the log up to the backup's stop may take to become durable.
 const LOG_PATIENCE: Duration = Duration::from_secs(600);
@@ -63,22 +67,54 @@ pub struct Outcome {
 
 impl TakeBackup {
     /// Takes the backup. Runs as long as reading the files takes; `progress` counts bytes and may ask to stop.
+    ///
+    /// Where no other backup of this server is being taken, those that are announced and not committed have died, and this one goes on
+    /// with what they have put. If this one fails then, its announcement stays for the next, or expires.
     pub fn run(&self, progress: &Progress) -> Result<Outcome> {
+        let taker = Taker::announce(&self.server, self.vault.repository.id(), &self.clock)?;
+        let (snapshot, parent, full_because) = self.open()?;
+        let found = if taker.is_alone() { self.unfinished(&snapshot)? } else { None };
+        let session = self.announce(parent.as_ref(), found.iter().flat_map(Found::needs).collect())?;
+        let adopted = found.map(|found| found.adopt(&self.vault.repository)).transpose();
+        let taken =
+            adopted.and_then(|adopted| self.take(snapshot, &session, (parent.as_ref(), adopted.as_ref()), progress));
+        let ended = if taken.is_ok() || !taker.is_alone() { session.end() } else { Ok(()) };
+        let taken = taken?;
+        ended?;
+        Ok(Outcome { taken, full_because })
+    }
+
+    /// What dead writers have put; nothing where every byte is to be taken. The facts that stand in the packs decide what may be believed, as
+    /// those of a parent do.
+    fn unfinished(&self, snapshot: &Snapshot) -> Result<Option<Found>> {
+        if self.full {
+            return Ok(None);
+        }
+        let repository = &self.vault.repository;
+        let dead = resume::unfinished(repository, repository.next_generation()?)?;
+        let mut believe = |start: u64, facts: &serde_json::Value| {
+            let then = serde_json::from_value::<Facts>(facts.clone());
+            then.is_ok_and(|then| then.start.0 == start && snapshot.parent_refused(&then).is_none())
+        };
+        resume::find(&self.vault, &dead, &mut believe).map(Some)
+    }
+
+    fn announce(&self, parent: Option<&OpenBackup>, needs: Vec<String>) -> Result<Session> {
+        let repository = &self.vault.repository;
+        let pins = parent.map(|parent| parent.name.id);
+        let announcement = Announcement { needs, ..Announcement::new(Purpose::Backup, pins) };
+        let generation = repository.next_generation()?;
+        Session::begin(repository, generation, announcement, self.clock.clone(), self.entropy.as_ref())
+    }
+
+    /// Freezes the server and finds the parent; says why there is none.
+    fn open(&self) -> Result<(Snapshot, Option<OpenBackup>, Option<String>)> {
         let connection = Connection::connect(&self.server, self.clock.clone())?;
         let (checkpoint, data_directory) = (self.checkpoint, self.data_directory.clone());
         let options = Options { label: "farshore".to_string(), checkpoint, data_directory };
         let snapshot = Snapshot::open(connection, self.clock.clone(), &options)?;
         let (parent, full_because) = self.parent(&snapshot)?;
-        let repository = &self.vault.repository;
-        let announcement = Announcement::new(Purpose::Backup, parent.as_ref().map(|parent| parent.name.id));
-        let generation = repository.next_generation()?;
-        let session = Session::begin(repository, generation, announcement, self.clock.clone(), self.entropy.as_ref())?;
-        let taken = self.take(snapshot, &session, parent.as_ref(), progress);
-        // A backup that failed leaves its session behind on purpose only if this fails too: then it expires.
-        let ended = session.end();
-        let taken = taken?;
-        ended?;
-        Ok(Outcome { taken, full_because })
+        Ok((snapshot, parent, full_because))
     }
 
     /// The stream of the journal that holds this backup's log.
@@ -117,14 +153,17 @@ impl TakeBackup {
         &self,
         snapshot: Snapshot,
         session: &Session,
-        parent: Option<&OpenBackup>,
+        (parent, adopted): (Option<&OpenBackup>, Option<&Adopted>),
         progress: &Progress,
     ) -> Result<Taken> {
         let facts = snapshot.facts().clone();
         let since = parent.map(Stored::of).transpose()?.map_or(Position(u64::MAX), |stored| stored.facts.start);
         let bounds = Bounds { since: since.0, floor: snapshot.first_believable().0 };
         let settings = self.settings.clone();
-        let request = Request { session, engine: ENGINE, parent, bounds, start: facts.start, settings, progress };
+        let start = facts.start;
+        let encoded = serde_json::to_value(&facts);
+        let facts = encoded.map_err(|error| Error::bug(format!("facts of a server do not encode: {error}")))?;
+        let request = Request { session, engine: ENGINE, parent, bounds, start, facts, adopted, settings, progress };
         let writer = Writer { generation: session.generation(), session: session.id() };
         let stretch = match &self.horizon {
             Some(horizon) => Stretch::Archived(horizon.clone()),

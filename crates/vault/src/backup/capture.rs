@@ -54,8 +54,10 @@ pub struct Capturing<'a> {
     pub progress: &'a Progress,
 }
 
-/// The same segment in the parent backup.
+/// The same segment in the parent backup, or in one whose writer died.
 pub struct Before {
+    /// Where that backup started: pages changed at or after this position are taken.
+    pub since: u64,
     /// As catalogued.
     pub segment: Segment,
     /// Its map; one run for a segment that is part of a shared frame.
@@ -137,6 +139,7 @@ impl Capturing<'_> {
     pub fn pages(&self, job: &Job, pages: &PageSource, buffers: &mut Buffers, packer: &mut Packer) -> Result<Captured> {
         let size = pages.kind.size;
         let believed = job.before.filter(|before| pages.believe_positions && before.map.unit as usize == size);
+        let since = believed.map_or(0, |before| before.since);
         let mut scan = Scan::new(size, believed.map(|before| before.map.runs.as_slice()), &mut buffers.delta);
         let mut digest = Hasher::new();
         let mut captured = Captured::default();
@@ -154,7 +157,7 @@ impl Capturing<'_> {
                 let changed_at = (pages.kind.changed_at)(page);
                 captured.newest = captured.newest.max(changed_at);
                 // A damaged page is taken as it is: nothing that it says of itself can be believed.
-                let old = state == PageState::Good && changed_at < self.bounds.since && changed_at >= self.bounds.floor;
+                let old = state == PageState::Good && changed_at < since && changed_at >= self.bounds.floor;
                 scan.verdict(state == PageState::Empty, old);
             }
             scan.extent(&buffers.extent[..whole], packer)?;

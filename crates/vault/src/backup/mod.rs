@@ -1,12 +1,13 @@
 //! Taking a backup: files in, packs and one manifest out.
 //!
 //! Order: session, packs, (the engine closes its snapshot and the log is durable), manifest, session deleted. If we die anywhere
-//! before the manifest, there is no backup, only packs that the sweep removes. The manifest is put only after the last check of
+//! before the manifest, there is no backup, only packs that the next backup adopts or the sweep removes. The manifest is put only after the last check of
 //! the session. Nothing is overwritten.
 
 mod capture;
 mod collect;
 mod parent;
+pub mod resume;
 mod scan;
 mod throttle;
 mod worker;
@@ -24,9 +25,10 @@ pub use parent::{DEPTH_MAX, must_be_full};
 
 use self::capture::Capturing;
 use self::collect::{Collected, Collector};
+use self::resume::Adopted;
 use self::throttle::Throttle;
-use self::worker::{Report, Task, Way, Worker};
-use crate::format::catalog::Entry;
+use self::worker::{Report, Task, Worker, usable};
+use crate::format::catalog::Origin;
 use crate::format::manifest::{self, BackupKind, Body, Custody, Needs, Sizes};
 use crate::names::{BackupId, ManifestName, PackId, PackName};
 use crate::pack::{Packer, Packing, Putting};
@@ -73,6 +75,10 @@ pub struct Request<'a> {
     pub bounds: Bounds,
     /// The log position at which the backup started.
     pub start: Position,
+    /// What the engine says of the source at the start: a backup that goes on with this one's packs compares itself with it.
+    pub facts: serde_json::Value,
+    /// What writers that died have put.
+    pub adopted: Option<&'a Adopted>,
     /// How.
     pub settings: Settings,
     /// Counts bytes read; may ask to stop.
@@ -118,7 +124,8 @@ pub fn take(
 ) -> Result<Taken> {
     let session = request.session;
     let place = (vault.repository.id(), session.generation(), session.id());
-    let packing = Packing::new(vault.root()?, place, entropy, request.settings.level, request.start.0);
+    let origin = Origin { start: request.start.0, facts: &request.facts };
+    let packing = Packing::new(vault.root()?, place, entropy, request.settings.level, origin);
     let (collected, put) = capture_all(vault, request, files, &packing, clock)?;
     let closing = close()?;
     let id = vault.backup_id(session.generation(), session.id())?;
@@ -159,13 +166,16 @@ fn capture_all(
     let (tasks, inbox): (Sender<Segment>, Receiver<Segment>) = bounded(QUEUE_SEGMENTS);
     let (reports_in, reports) = bounded(QUEUE_REPORTS);
     let (capturing, putting_ref) = (&capturing, &putting);
+    let table = request.adopted.map(|adopted| adopted.table(request.parent)).transpose()?;
     let collected = std::thread::scope(|scope| {
         let mut threads: Vec<_> =
             (0..Putting::threads()).map(|_| scope.spawn(move || putting_ref.run(packing))).collect();
         for _ in 0..workers.max(1) {
             let packer = Packer::new(packing, outbox.clone())?;
             let parent = request.parent.map(|parent| (vault, parent));
-            let worker = Worker::new(capturing, packer, parent, reports_in.clone())?;
+            let adopted = request.adopted.zip(table.as_ref());
+            let adopted = adopted.map(|(adopted, table)| adopted.lookup(vault, table)).transpose()?;
+            let worker = Worker::new(capturing, packer, (parent, adopted), reports_in.clone())?;
             let inbox = inbox.clone();
             threads.push(scope.spawn(move || worker.run(&inbox)));
         }
@@ -244,15 +254,6 @@ fn listed(source: SourceFile) -> Result<SourceFile> {
     }
 }
 
-/// Whether the parent's entry may be built on: for pages the file must be the same one, for others the digest decides.
-fn usable(before: &Entry, source: &SourceFile) -> bool {
-    use crate::format::catalog::DigestOf;
-    match Task::way(source) {
-        Way::Pages => before.identity == source.identity && before.pages.is_some(),
-        Way::Small | Way::Whole => before.digest_of == DigestOf::Content,
-    }
-}
-
 fn custody_of(
     vault: &Vault,
     request: &Request,
@@ -266,7 +267,9 @@ fn custody_of(
     if let Some(parent) = request.parent {
         known.extend(parent.custody.packs()?.into_iter().map(|pack| (pack.0.id, pack)));
     }
-    let unknown = || Error::bug("the catalog refers to a pack that was neither put nor in the parent's custody");
+    known.extend(request.adopted.into_iter().flat_map(Adopted::packs).map(|pack| (pack.0.id, pack)));
+    let unknown =
+        || Error::bug("the catalog refers to a pack that was neither put, nor adopted, nor in the parent's custody");
     let packs: Vec<_> =
         collected.packs.iter().map(|id| known.get(id).copied().ok_or_else(unknown)).collect::<Result<_>>()?;
     let service = vault.repository.service().as_str();

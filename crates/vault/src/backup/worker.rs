@@ -13,6 +13,7 @@ use farshore_types::snapshot::{SourceFile, SourceKind};
 use farshore_types::{Error, Result};
 
 use super::capture::{Before, Buffers, Captured, Capturing, Job, SMALL_BYTES};
+use super::resume;
 use super::scan::FRAME_BYTES;
 use crate::format::SEGMENT_BYTES;
 use crate::format::catalog::{self, BAD_BLOCKS_MAX, Content, DigestOf, Entry, EntryKind, Pages, Segment};
@@ -109,6 +110,14 @@ impl Task {
     }
 }
 
+/// Whether an earlier entry may be built on: for pages the file must be the same one, for others the digest decides.
+pub fn usable(before: &Entry, source: &SourceFile) -> bool {
+    match Task::way(source) {
+        Way::Pages => before.identity == source.identity && before.pages.is_some(),
+        Way::Small | Way::Whole => before.digest_of == DigestOf::Content,
+    }
+}
+
 /// What a worker says about one segment; `None` if the file is gone.
 pub struct Report {
     /// Of which file.
@@ -133,6 +142,7 @@ pub struct Worker<'a> {
     capturing: &'a Capturing<'a>,
     packer: Packer<'a>,
     parent: Option<(FrameReader<'a>, &'a OpenBackup)>,
+    adopted: Option<resume::Lookup<'a>>,
     reports: Sender<Report>,
     buffers: Buffers,
     bundle: Vec<u8>,
@@ -141,18 +151,19 @@ pub struct Worker<'a> {
 }
 
 impl<'a> Worker<'a> {
-    /// A worker with its own pack and its own reader of the parent.
+    /// A worker with its own pack and its own readers of what was put earlier.
     pub fn new(
         capturing: &'a Capturing<'a>,
         packer: Packer<'a>,
-        parent: Option<(&'a Vault, &'a OpenBackup)>,
+        (parent, adopted): (Option<(&'a Vault, &'a OpenBackup)>, Option<resume::Lookup<'a>>),
         reports: Sender<Report>,
     ) -> Result<Worker<'a>> {
         let reader =
             |(vault, backup): (&'a Vault, &'a OpenBackup)| Ok((FrameReader::new(vault, &backup.packs, 0)?, backup));
         let parent = parent.map(reader).transpose()?;
         let (bundle, bundled) = (Vec::with_capacity(FRAME_BYTES), Vec::new());
-        Ok(Worker { capturing, packer, parent, reports, buffers: Buffers::default(), bundle, bundled, noted: 0 })
+        let buffers = Buffers::default();
+        Ok(Worker { capturing, packer, parent, adopted, reports, buffers, bundle, bundled, noted: 0 })
     }
 
     /// Works until the queue is closed, then closes the pack. An error is told before the queues of this worker close.
@@ -194,7 +205,7 @@ impl<'a> Worker<'a> {
         }
         let offset = u64::from(number) * SEGMENT_BYTES;
         let length = (task.source.size - offset).min(SEGMENT_BYTES);
-        let before = self.before(task, number as usize)?;
+        let before = self.before(task, number)?;
         let last = number + 1 == task.segments();
         let job = Job { source: &task.source, file: &file, offset, length, last, before: before.as_ref() };
         let captured = match &task.source.kind {
@@ -203,7 +214,7 @@ impl<'a> Worker<'a> {
             }
             _ => self.capturing.whole(&job, &mut self.buffers, &mut self.packer)?,
         };
-        // What the parent holds already is no work of this session.
+        // What is held already is no work of this session.
         if let Some(segment) = captured.segment.filter(|new| before.is_none_or(|before| before.segment != *new)) {
             self.complete(task, number, segment, &captured.bad_blocks);
         }
@@ -218,12 +229,22 @@ impl<'a> Worker<'a> {
         self.packer.completed((entry, vec![number]));
     }
 
-    /// The same segment in the parent, with its map.
-    fn before(&mut self, task: &Task, number: usize) -> Result<Option<Before>> {
+    /// The same segment as a dead writer has put it, else in the parent, with its map.
+    fn before(&mut self, task: &Task, number: u32) -> Result<Option<Before>> {
+        if let Some(adopted) = &mut self.adopted
+            && let Some(found) = adopted.find(&task.source.path, number)?
+            && usable(&found.entry, &task.source)
+            && (self.parent.is_none() || found.since > self.capturing.bounds.since)
+            && (found.believed || task.way != Way::Pages)
+            && let Some(before) = adopted.before(&found, number)?
+        {
+            return Ok(Some(before));
+        }
+        let number = number as usize;
         let (Some(entry), Some((reader, _))) = (&task.before, &mut self.parent) else { return Ok(None) };
         let Some(segment) = entry.segments.get(number) else { return Ok(None) };
         let map = segment_map(segment, segment_length(entry, number), reader)?;
-        Ok(Some(Before { segment: *segment, map }))
+        Ok(Some(Before { since: self.capturing.bounds.since, segment: *segment, map }))
     }
 
     fn small(&mut self, task: &Arc<Task>, file: &File) -> Result<()> {
@@ -234,15 +255,12 @@ impl<'a> Worker<'a> {
         }
         let digest = Hash::of(content);
         let length = content.len() as u32;
-        let kept = task.before.as_ref().and_then(|entry| match entry.segments.as_slice() {
-            [segment @ Segment { content: Content::Data { frame, .. }, .. }] if segment.digest == digest => {
-                Some((*segment, frame.pack))
-            }
-            _ => None,
-        });
-        if let Some((segment, pack)) =
-            kept.filter(|_| task.before.as_ref().is_some_and(|entry| entry.size == u64::from(length)))
-        {
+        let mut kept = task.before.as_ref().and_then(|entry| same_small(entry, digest, length));
+        if let (None, Some(adopted)) = (kept, &mut self.adopted) {
+            let found = adopted.find(&task.source.path, 0)?.filter(|found| usable(&found.entry, &task.source));
+            kept = found.and_then(|found| same_small(&found.entry, digest, length));
+        }
+        if let Some((segment, pack)) = kept {
             let (segment, length, packs) = (Some(segment), u64::from(length), vec![pack]);
             return self.report(task.clone(), 0, Some(Captured { segment, length, packs, bad_blocks: bad, newest: 0 }));
         }
@@ -275,5 +293,17 @@ impl<'a> Worker<'a> {
             self.report(task, 0, Some(captured))?;
         }
         Ok(())
+    }
+}
+
+/// The segment of a small file, and its pack, if its content is this.
+fn same_small(entry: &Entry, digest: Hash, length: u32) -> Option<(Segment, PackId)> {
+    match entry.segments.as_slice() {
+        [segment @ Segment { content: Content::Data { frame, .. }, .. }]
+            if segment.digest == digest && entry.size == u64::from(length) =>
+        {
+            Some((*segment, frame.pack))
+        }
+        _ => None,
     }
 }

@@ -315,26 +315,49 @@ fn escaped(text: &str) -> usize {
 /// What a pack completed: file entries with only those segments, and their numbers.
 pub type Completed = (Entry, Vec<u32>);
 
+/// What stands in every index of a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Origin<'a> {
+    /// The log position at which the backup started.
+    pub start: u64,
+    /// What the engine said of the source then; null where it says nothing.
+    pub facts: &'a serde_json::Value,
+}
+
+/// A pack's index.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Index {
+    /// The log position at which the backup started.
+    pub start: u64,
+    /// What the engine said of the source then.
+    pub facts: serde_json::Value,
+    /// What the pack completed.
+    pub completed: Vec<Completed>,
+}
+
 #[derive(Serialize, Deserialize)]
 struct WireIndex {
     start: u64,
+    #[serde(default, skip_serializing_if = "serde_json::Value::is_null")]
+    facts: serde_json::Value,
     sessions: Vec<(String, SessionId)>,
     entries: Vec<WireEntry>,
 }
 
-/// The raw bytes of an index frame; `start` is the log position at which the backup started.
-pub fn encode_index(start: u64, completed: &[Completed]) -> Result<Vec<u8>> {
+/// The raw bytes of an index frame.
+pub fn encode_index(origin: &Origin, completed: &[Completed]) -> Result<Vec<u8>> {
     let mut sessions = Sessions::default();
     let entries = completed.iter().map(|(entry, at)| to_wire(entry, at, &mut sessions)).collect();
-    json(&WireIndex { start, sessions: sessions.to_wire(), entries })
+    let (start, facts) = (origin.start, origin.facts.clone());
+    json(&WireIndex { start, facts, sessions: sessions.to_wire(), entries })
 }
 
 /// Parses the raw bytes of an index frame.
-pub fn decode_index(bytes: &[u8]) -> Result<(u64, Vec<Completed>)> {
+pub fn decode_index(bytes: &[u8]) -> Result<Index> {
     let wire: WireIndex = serde_json::from_slice(bytes).map_err(|_| Error::corrupt("an index does not parse"))?;
     let sessions = Sessions::from_wire(&wire.sessions)?;
-    let entries = wire.entries.into_iter().map(|entry| from_wire(entry, &sessions)).collect::<Result<_>>()?;
-    Ok((wire.start, entries))
+    let completed = wire.entries.into_iter().map(|entry| from_wire(entry, &sessions)).collect::<Result<_>>()?;
+    Ok(Index { start: wire.start, facts: wire.facts, completed })
 }
 
 pub(crate) fn json(value: &impl Serialize) -> Result<Vec<u8>> {
@@ -410,7 +433,10 @@ mod tests {
         assert_eq!(&decode(&encode(std::slice::from_ref(&entry)).unwrap()).unwrap(), std::slice::from_ref(&entry));
         let shorter = Entry { size: SEGMENT_BYTES, ..entry.clone() };
         assert!(decode(&encode(&[shorter]).unwrap()).is_err());
-        let index = encode_index(9, &[(entry.clone(), vec![0, 4])]).unwrap();
-        assert_eq!(decode_index(&index).unwrap(), (9, vec![(entry, vec![0, 4])]));
+        for facts in [serde_json::Value::Null, serde_json::json!({"timeline": 3})] {
+            let completed = vec![(entry.clone(), vec![0, 4])];
+            let index = encode_index(&Origin { start: 9, facts: &facts }, &completed).unwrap();
+            assert_eq!(decode_index(&index).unwrap(), Index { start: 9, facts, completed });
+        }
     }
 }

@@ -40,6 +40,11 @@ impl PackTable {
         Ok(PackTable { packs })
     }
 
+    /// Of these packs; one that is given twice is taken once.
+    pub fn joined(packs: impl IntoIterator<Item = (PackName, u64)>) -> PackTable {
+        PackTable { packs: packs.into_iter().map(|pack| (pack.0.id, pack)).collect() }
+    }
+
     /// Name and size of a pack.
     pub fn get(&self, id: &PackId) -> Result<(PackName, u64)> {
         let missing = || {

@@ -151,6 +151,8 @@ impl Bench {
             parent: open.as_ref(),
             bounds: Bounds { since: parent.map_or(0, |parent| parent.1), floor: self.floor },
             start: Position(start),
+            facts: serde_json::Value::Null,
+            adopted: None,
             settings: backup::Settings { workers: self.workers, ..Default::default() },
             progress: &Progress::default(),
         };

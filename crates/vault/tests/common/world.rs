@@ -77,6 +77,8 @@ impl World {
             parent: open.as_ref(),
             bounds: Bounds { since: 0, floor: 1 },
             start: Position(start),
+            facts: serde_json::Value::Null,
+            adopted: None,
             settings: backup::Settings { workers: 1, ..Default::default() },
             progress: &Progress::default(),
         };
