@@ -166,7 +166,7 @@ pub enum AttachCommand {
     Pg {
         #[command(flatten)]
         source: SourceArgs,
-        /// Print the SQL that gives a role the rights it needs, and stop.
+        /// Print the SQL and the lines of pg_hba.conf that give the role (`--user`) the rights it needs, and stop.
         #[arg(long)]
         rights: bool,
         #[command(flatten)]

@@ -5,13 +5,15 @@
 //! access to the files for the operating system user of the agent. Function rights are those of the database that the
 //! agent connects to.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use farshore_types::{Error, Result};
+use farshore_types::{Clock, Error, ErrorKind, Result};
 
 use super::control::CONTROL_PATH;
+use super::replication::Replication;
 use super::server::check_version;
-use super::wire::{Connection, identifier, literal};
+use super::wire::{Connection, Settings, identifier, literal};
 
 /// Something that is missing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,6 +75,41 @@ pub fn sql(major: u32, role: &str, database: &str) -> Result<Vec<String>> {
 pub fn host_rules(role: &str) -> Result<Vec<String>> {
     let role = super::conf::account(role)?;
     Ok(["all", "replication"].iter().map(|database| format!("local {database} {role} peer")).collect())
+}
+
+/// All that is lacking to protect this server with these settings: rights, settings, the way to the log and to the files. The directory
+/// is the cluster's as this host sees it, if it differs from what the server says.
+pub fn check_server(settings: &Settings, data_directory: Option<&Path>, clock: &Arc<dyn Clock>) -> Result<Vec<Lack>> {
+    let mut connection = Connection::connect(settings, clock.clone())?;
+    let mut lacks = check(&mut connection)?;
+    match Replication::connect(settings, clock.clone()) {
+        Ok(replication) => replication.close(),
+        Err(error) if error.kind() == ErrorKind::Denied => lacks.push(Lack {
+            what: format!("role {} may not stream the log: {}", settings.user, error.what()),
+            remedy: format!("in pg_hba.conf: {}", host_rules(&settings.user)?.join(", ")),
+            blocking: true,
+        }),
+        Err(error) => return Err(error),
+    }
+    let shown = "SELECT setting FROM pg_settings WHERE name = 'data_directory'";
+    let directory = match data_directory {
+        Some(directory) => Some(directory.to_path_buf()),
+        // Not shown to a role without the right to see it: that was found above.
+        None => connection.one_value(shown)?.map(PathBuf::from),
+    };
+    lacks.extend(directory.map(|directory| check_files(&directory)).unwrap_or_default());
+    Ok(lacks)
+}
+
+/// Refuses a server for which something indispensable is lacking; the error names it all, the hint mends it.
+pub fn refuse(lacks: &[Lack]) -> Result<()> {
+    let blocking: Vec<&Lack> = lacks.iter().filter(|lack| lack.blocking).collect();
+    if blocking.is_empty() {
+        return Ok(());
+    }
+    let list = |text: fn(&Lack) -> &str| blocking.iter().map(|lack| text(lack)).collect::<Vec<_>>();
+    let what = format!("the server cannot be protected: {}", list(|lack| &lack.what).join("; "));
+    Err(Error::denied(what).hint(list(|lack| &lack.remedy).join(" ")))
 }
 
 /// What the role of this session lacks; empty when backup and journal are possible.

@@ -204,7 +204,7 @@ mod tests {
         let mut at = LONG_PAGE_HEADER;
         for record in records {
             for byte in record {
-                at = if at % PAGE == 0 { at + PAGE_HEADER } else { at };
+                at = if at.is_multiple_of(PAGE) { at + PAGE_HEADER } else { at };
                 if at < bytes.len() {
                     bytes[at] = *byte;
                 }

@@ -4,20 +4,30 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use farshore_agent::host::Host;
 use farshore_agent::tasks::protect::{Protect, Status};
-use farshore_types::{Clock, Error, Progress, Result, SystemEntropy, units};
+use farshore_engines::postgresql::attach;
+use farshore_engines::postgresql::server::Server;
+use farshore_engines::postgresql::wire::{self, Connection};
+use farshore_types::{Clock, Error, ErrorKind, Progress, Result, SystemEntropy, units};
 use farshore_vault::journal::WAL;
+use serde_json::json;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use crate::cli::{AttachCommand, RegionArgs};
-use crate::{output, source};
+use crate::cli::{AttachCommand, RegionArgs, SourceArgs};
+use crate::{installed, output, source};
 
 /// Protects until a signal comes.
 pub fn run(command: &AttachCommand, as_json: bool, clock: Arc<dyn Clock>) -> Result<ExitCode> {
-    let AttachCommand::Pg { source: args, rights: _, protect } = command;
+    let AttachCommand::Pg { source: args, rights, protect } = command;
+    if *rights {
+        return show_rights(args, as_json, clock);
+    }
+    let server = source::server(args)?;
+    check_rights(args, &server, &clock)?;
     let task = Protect {
-        server: source::server(args)?,
+        server,
         data_directory: args.data_directory.clone(),
         vault: source::vault(&args.region, clock.clone())?,
         stream: WAL.to_string(),
@@ -36,6 +46,49 @@ pub fn run(command: &AttachCommand, as_json: bool, clock: Arc<dyn Clock>) -> Res
         output::say("Stopped. The server runs on; its log waits in the slot for the next attach.");
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Prints what an administrator runs so that the role may protect the server. Nothing is granted here.
+fn show_rights(args: &SourceArgs, as_json: bool, clock: Arc<dyn Clock>) -> Result<ExitCode> {
+    let server = source::server(args)?;
+    let major = match Connection::connect(&server, clock.clone()) {
+        Ok(mut connection) => Server::read(&mut connection).map(|server| server.major()).ok(),
+        // The role need not be there yet.
+        Err(_) => None,
+    };
+    let major = match major {
+        Some(major) => major,
+        None => {
+            let host = Host::new(None, clock, Arc::new(SystemEntropy))?;
+            let newest = installed::postgresql(&host, None)?.into_iter().next();
+            newest.map(|installation| installation.major).ok_or_else(|| Error::missing("no PostgreSQL is here"))?
+        }
+    };
+    let (sql, rules) = (attach::sql(major, &args.user, &server.database)?, attach::host_rules(&args.user)?);
+    if as_json {
+        output::json(&json!({"major": major, "sql": sql, "pg_hba": rules}));
+        return Ok(ExitCode::SUCCESS);
+    }
+    output::say(&format!("-- PostgreSQL {major}: as a superuser, in database {}", server.database));
+    sql.iter().for_each(|statement| output::say(statement));
+    output::say("-- in pg_hba.conf, before other lines that begin with local:");
+    rules.iter().for_each(|rule| output::say(&format!("--   {rule}")));
+    output::say("-- the operating system user that runs farshore must be able to read the data directory");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Refuses a server that cannot be protected, before anything is made; warns of what is only risky.
+pub fn check_rights(args: &SourceArgs, server: &wire::Settings, clock: &Arc<dyn Clock>) -> Result<()> {
+    let lacks = attach::check_server(server, args.data_directory.as_deref(), clock).map_err(|error| {
+        match error.kind() == ErrorKind::Denied {
+            true => error.hint("add --rights to this command to see what the role needs"),
+            false => error,
+        }
+    })?;
+    for lack in lacks.iter().filter(|lack| !lack.blocking) {
+        tracing::warn!("{}: {}", lack.what, lack.remedy);
+    }
+    attach::refuse(&lacks)
 }
 
 /// The replication slot that keeps a service's log until it is archived.

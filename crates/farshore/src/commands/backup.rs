@@ -15,8 +15,10 @@ use crate::{output, progress, source};
 /// Takes the backup. Exit status 3 if pages of the source are damaged: the backup is kept, and flagged.
 pub fn run(command: &BackupCommand, as_json: bool, clock: &Arc<dyn Clock>) -> Result<ExitCode> {
     let BackupCommand::Pg { source: args, full } = command;
+    let server = source::server(args)?;
+    super::attach::check_rights(args, &server, clock)?;
     let task = TakeBackup {
-        server: source::server(args)?,
+        server,
         data_directory: args.data_directory.clone(),
         vault: source::vault(&args.region, clock.clone())?,
         stream: WAL.to_string(),

@@ -89,9 +89,9 @@ pub fn fork(vault: &Vault, installation: &Installation, kind: TargetKind) -> For
 
 /// Forks to a target that may be exclusive.
 pub fn fork_to(vault: &Vault, installation: &Installation, target: Target) -> Forked {
-    let volume = Volume::new();
-    let opened = try_fork(vault, installation, target.clone(), &volume);
-    let opened = opened.unwrap_or_else(|error| panic!("{target}: {error}\n{}", volume.log()));
+    let (volume, about) = (Volume::new(), target.to_string());
+    let opened = try_fork(vault, installation, target, &volume);
+    let opened = opened.unwrap_or_else(|error| panic!("{about}: {error}\n{}", volume.log()));
     Forked { opened, volume, installation: installation.clone() }
 }
 
