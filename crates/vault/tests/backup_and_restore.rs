@@ -1,5 +1,7 @@
 //! Backups restore bit-identical, full and incremental.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "test helpers fail the test")]
+
 mod common;
 
 use common::{Bench, PAGE, page};

@@ -1,5 +1,7 @@
 //! Copies: complete or invisible, whatever dies; resumable; never with damage in them; the journal always a prefix.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "test helpers fail the test")]
+
 mod common;
 
 use std::collections::BTreeMap;

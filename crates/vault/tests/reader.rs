@@ -1,6 +1,8 @@
 //! The independent reader (tests/reader, in Python, written from docs/format.md alone) restores what this code wrote: a fresh
 //! repository, and the golden one that was written once and for all. This code restores the golden one too.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "test helpers fail the test")]
+
 mod common;
 
 use std::collections::BTreeMap;

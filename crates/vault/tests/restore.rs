@@ -249,13 +249,13 @@ fn nothing_is_restored_outside_of_the_folder() {
         (&[("a/../../evil", file.clone())], None),
         (&[("a//evil", file.clone())], None),
         (&[("./evil", file.clone())], None),
-        (&[("..", folder.clone())], None),
+        (&[("..", folder)], None),
         (&[("l", link.clone()), ("l/evil", file.clone())], None),
         (&[("l", link.clone()), ("l", file.clone())], None),
         (&[("z", file.clone()), ("a", file.clone())], None),
         (&[("l", link.clone())], Some("l/evil")),
-        (&[("l", link.clone())], Some("l")),
-        (&[("a", file.clone())], Some("../evil")),
+        (&[("l", link)], Some("l")),
+        (&[("a", file)], Some("../evil")),
     ];
     for (paths, closing) in cases {
         let bench = Bench::new(Arc::new(Bucket::memory()), 1);

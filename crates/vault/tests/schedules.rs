@@ -1,5 +1,7 @@
 //! Random schedules of backups, copies, sweeps, deaths and pauses: whatever happens, every listed manifest restores.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "test helpers fail the test")]
+
 mod common;
 
 use std::sync::Arc;

@@ -99,10 +99,9 @@ fn broken(cluster: &Cluster, region: &Region, protection: &Protection, lost: (Po
         let volume = Volume::new();
         let error = try_fork(&vault, &cluster.installation, Target { kind, inclusive: true }, &volume);
         let text = error.unwrap_err().to_string();
-        for window in &windows {
-            let ends = [window.reach.from.to_string(), window.reach.to.to_string()];
-            assert!(ends.iter().all(|end| text.contains(end)), "{text}");
-        }
+        // The second window is still growing: its end has moved on since it was read.
+        let ends = [windows[0].reach.from, windows[0].reach.to, windows[1].reach.from];
+        assert!(ends.iter().all(|end| text.contains(&end.to_string())), "{text}");
         assert!(!volume.path().exists(), "something was made for a refused fork");
     }
     // Both sides of the gap are whole.
