@@ -4,15 +4,14 @@ use std::path::Path;
 use std::time::Duration;
 
 use farshore_engines::postgresql::provision::{
-    self, Account, Configuration, Installation, Postmaster, Readiness, candidates, check_reachable, initdb, readiness,
-    version_program,
+    self, Configuration, Installation, Postmaster, Readiness, candidates, initdb, readiness, version_program,
 };
 use farshore_engines::postgresql::replication::Replication;
 use farshore_engines::postgresql::wire::{Address, Connection, Settings};
 use farshore_types::snapshot::ClosingFile;
 use farshore_types::{ErrorKind, Program};
 
-use crate::support::{clock, command, directory, free_port, give, installations, make_directory, run, unprivileged};
+use crate::support::{clock, command, directory, free_port, give, installations, run};
 
 const WAIT: Duration = Duration::from_secs(60);
 
@@ -98,17 +97,4 @@ fn a_cluster_is_made_started_found_again_and_stopped() {
         assert!(!postmaster.is_alive() && Postmaster::read(&data).unwrap().is_none());
         assert!(std::fs::read_to_string(&log).unwrap().contains("database system is shut down"));
     }
-}
-
-#[test]
-fn the_servers_user_must_be_able_to_enter_the_directory() {
-    let base = directory();
-    let closed = base.path().join("closed");
-    make_directory(&closed);
-    std::fs::set_permissions(&closed, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
-    let (user, group) = unprivileged().unwrap_or((rustix::process::geteuid().as_raw(), 0));
-    assert!(check_reachable(&closed.join("data"), &Account { user, groups: vec![group] }).is_ok());
-    let stranger = Account { user: user + 1, groups: vec![group + 1] };
-    let error = check_reachable(&closed.join("data"), &stranger).unwrap_err();
-    assert!(error.kind() == ErrorKind::Denied && error.to_string().contains("closed (mode 0700)"), "{error}");
 }

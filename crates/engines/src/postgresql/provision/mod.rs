@@ -6,7 +6,6 @@
 
 mod installations;
 mod postmaster;
-mod reach;
 mod render;
 
 use std::path::Path;
@@ -18,7 +17,6 @@ use super::conf;
 
 pub use installations::{Installation, candidates, version_program};
 pub use postmaster::{Postmaster, Readiness, readiness};
-pub use reach::{Account, check_reachable};
 pub use render::Configuration;
 
 /// initdb copies some 40 MB and syncs them.
