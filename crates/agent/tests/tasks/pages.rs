@@ -1,11 +1,11 @@
 //! An incremental backup against a full one of the same moment: every file, byte for byte, after everything that moves,
 //! shortens, replaces or rewrites files behind a backup's back.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 
+use farshore_agent::tasks::stored::Stored;
 use farshore_agent::tasks::take_backup::Outcome;
 use farshore_agent::tasks::takers::Taker;
 use farshore_engines::postgresql::provision::Installation;
@@ -14,7 +14,7 @@ use farshore_types::{Progress, TargetKind};
 
 use crate::support::cluster::Cluster;
 use crate::support::forks::fork;
-use crate::support::region::{Region, tree};
+use crate::support::region::{Region, unexplained};
 use crate::support::{clock, installations, soak, wait_until};
 
 /// A server, and two regions: one holds a chain of incrementals, the other fulls of the same moments.
@@ -140,29 +140,25 @@ impl World {
     fn compare(&self, about: &str, incremental: bool) {
         self.sql("CHECKPOINT");
         let (left, right) = (self.chain.back_up(&self.cluster), self.fulls.back_up_in_full(&self.cluster));
-        assert_eq!(left.full_because.is_none(), incremental, "{about}: {:?}", left.full_because);
-        if incremental {
-            assert!(left.taken.custody.sizes.new < right.taken.custody.sizes.new, "{about}: nothing was saved");
+        match &left.full_because {
+            None => {
+                assert!(incremental, "{about}: page positions were believed");
+                assert!(left.taken.custody.sizes.new < right.taken.custody.sizes.new, "{about}: nothing was saved");
+            }
+            // So many events in so small a cluster: the next one is an incremental again.
+            Some(reason) if reason.contains("the chain holds more than twice") => {}
+            Some(reason) => assert!(!incremental, "{about}: {reason}"),
         }
         let folder = tempfile::tempdir().unwrap();
         let restored = |region: &Region, outcome: &Outcome, name: &str| {
             let to = folder.path().join(name);
             region.restore_files(&outcome.taken.name, &to).unwrap_or_else(|error| panic!("{about}: {error}"));
-            tree(&to)
+            to
         };
-        let (left, right) = (restored(&self.chain, &left, "a"), restored(&self.fulls, &right, "b"));
-        let paths = |tree: &std::collections::BTreeMap<_, _>| tree.keys().cloned().collect::<Vec<_>>();
-        assert_eq!(paths(&left), paths(&right), "{about}");
-        let differing = left.iter().zip(&right).filter(|(left, right)| left != right).map(|(left, _)| left.0);
-        let differing: Vec<&Path> = differing.map(|path| path.as_path()).filter(|path| !explained(path)).collect();
-        assert!(differing.is_empty(), "{about}: {differing:?}");
+        let start = Stored::of(&self.chain.reopened().open_backup(&left.taken.name).unwrap()).unwrap().facts.start;
+        let differing = unexplained(&restored(&self.chain, &left, "a"), &restored(&self.fulls, &right, "b"), start);
+        assert!(differing.is_empty(), "{about}, from {start} on: {differing:?}");
     }
-}
-
-/// What two backups right after each other may hold differently: the second one's own start.
-fn explained(path: &Path) -> bool {
-    // The label names the backup's start; pg_control the checkpoint that started it.
-    ["backup_label", "global/pg_control"].iter().any(|known| path == Path::new(known))
 }
 
 /// All events; compares after each of them (soak) or after every few.

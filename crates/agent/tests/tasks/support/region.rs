@@ -1,6 +1,6 @@
 //! A region for one test: a store in memory that can fail, and the vault of one service in it.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use farshore_engines::postgresql::snapshot::Checkpoint;
 use farshore_engines::postgresql::wire::Settings as Server;
 use farshore_objects::layers::{Faults, Retry};
 use farshore_objects::{Bucket, ObjectStore};
-use farshore_types::{Progress, Result, ServiceId, SystemEntropy};
+use farshore_types::{Position, Progress, Result, ServiceId, SystemEntropy};
 use farshore_vault::journal::WAL;
 use farshore_vault::names::ManifestName;
 use farshore_vault::read::restore::{Settings, restore};
@@ -17,6 +17,9 @@ use farshore_vault::{Identity, Repository, Vault, backup};
 
 use super::clock;
 use super::cluster::Cluster;
+
+/// Bytes of a page, in every PostgreSQL that is tested.
+const PAGE_BYTES: usize = 8192;
 
 /// A store and its vault.
 pub struct Region {
@@ -131,18 +134,48 @@ impl Region {
     }
 }
 
-/// All files below a folder with their content, by relative path.
-pub fn tree(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
-    let mut found = BTreeMap::new();
-    let mut folders = vec![folder.to_path_buf()];
+/// All files below a folder, by relative path.
+fn files(folder: &Path) -> BTreeSet<PathBuf> {
+    let (mut found, mut folders) = (BTreeSet::new(), vec![folder.to_path_buf()]);
     while let Some(next) = folders.pop() {
         for item in std::fs::read_dir(&next).unwrap().map(std::io::Result::unwrap) {
-            let path = item.path();
             match item.file_type().unwrap().is_dir() {
-                true => folders.push(path),
-                false => drop(found.insert(path.strip_prefix(folder).unwrap().into(), std::fs::read(&path).unwrap())),
+                true => folders.push(item.path()),
+                false => drop(found.insert(item.path().strip_prefix(folder).unwrap().into())),
             }
         }
     }
     found
+}
+
+/// What differs between two restored backups of which the first began at `start`, and nothing explains. Explained are:
+/// `backup_label` and `pg_control`, which name the backup's own start; and pages that were changed after the first backup
+/// began (by a hint bit that its own session has set): their log position says so, and recovery makes them equal.
+pub fn unexplained(left: &Path, right: &Path, start: Position) -> Vec<String> {
+    assert_eq!(files(left), files(right));
+    let mut found = Vec::new();
+    for path in files(left) {
+        let (one, other) = (std::fs::read(left.join(&path)).unwrap(), std::fs::read(right.join(&path)).unwrap());
+        if one == other || path == Path::new("backup_label") || path == Path::new("global/pg_control") {
+            continue;
+        }
+        let of_relation = ["base", "global", "pg_tblspc"].iter().any(|folder| path.starts_with(folder));
+        if !of_relation || one.len() != other.len() || one.len() % PAGE_BYTES != 0 {
+            found.push(format!("{} ({} and {} bytes)", path.display(), one.len(), other.len()));
+            continue;
+        }
+        let pages = one.chunks(PAGE_BYTES).zip(other.chunks(PAGE_BYTES)).enumerate();
+        for (block, (_, other)) in pages.filter(|(_, (one, other))| one != other) {
+            if changed_at(other) < start {
+                found.push(format!("{} block {block} of {}", path.display(), changed_at(other)));
+            }
+        }
+    }
+    found
+}
+
+/// A page's log position: two words in the byte order of the machine (PostgreSQL documentation, "Database Page Layout").
+fn changed_at(page: &[u8]) -> Position {
+    let word = |at: usize| u64::from(u32::from_ne_bytes(page[at..at + 4].try_into().unwrap()));
+    Position(word(0) << 32 | word(4))
 }
