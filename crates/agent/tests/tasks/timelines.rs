@@ -4,7 +4,7 @@ use std::fs;
 
 use farshore_agent::tasks::windows::Windows;
 use farshore_engines::postgresql::provision::Installation;
-use farshore_types::{Position, Target, TargetKind, Timeline};
+use farshore_types::{Position, Progress, Target, TargetKind, Timeline};
 
 use crate::support::cluster::{Cluster, command, run};
 use crate::support::forks::{Forked, fork_to};
@@ -52,7 +52,7 @@ fn put_back(installation: &Installation, rounds: u32) {
         let load = Load::start(&server, seed().wrapping_mul(u64::from(round)));
         load.advance(80);
         let known = load.stop();
-        protection.await_archived_now();
+        assert_eq!(protection.await_archived_now().breaks, 0);
         protection.stop().unwrap();
         let order = Order::read(installation, &data, Timeline(round), from);
         let past = Round { known, order, before };
@@ -80,6 +80,27 @@ fn a_source_that_was_put_back_goes_on_in_the_same_journal() {
     for installation in installations() {
         put_back(&installation, if installation.major == 15 { u32::try_from(samples(2, 5)).unwrap() } else { 2 });
     }
+}
+
+#[test]
+fn a_server_that_was_promoted_long_ago_is_backed_up_archived_and_forked() {
+    let installation = installation();
+    let source = Cluster::start(&installation);
+    load::prepare(&source);
+    source.sql("INSERT INTO load VALUES (1, 1)");
+    let old = Region::new();
+    old.back_up(&source);
+    let promoted = fork_to(&old.vault, &installation, Target::latest());
+    promoted.sql("INSERT INTO load VALUES (2, 2)");
+    // By one backup alone, and by an agent.
+    let (alone, region) = (Region::new(), Region::new());
+    alone.task_of(promoted.opened.server.clone()).run(&Progress::default()).unwrap();
+    check(&alone, &installation, &Target::latest(), &Rows::from([(1, 1), (2, 2)]));
+    let protection = Protection::start(promoted.opened.server.clone(), &region);
+    promoted.sql("INSERT INTO load VALUES (3, 3)");
+    protection.await_archived_now();
+    protection.stop().unwrap();
+    check(&region, &installation, &Target::latest(), &Rows::from([(1, 1), (2, 2), (3, 3)]));
 }
 
 #[test]

@@ -142,8 +142,22 @@ impl ArchiveLog {
             return Ok(place);
         }
         let oldest = kept.unwrap_or(identity.flushed).min(identity.flushed);
-        let from = oldest.aligned_down(self.segment_bytes()?);
-        Ok(Place { timeline: history.timeline_at(from), from })
+        let size = self.segment_bytes()?;
+        let from = oldest.aligned_down(size);
+        // A segment in which timelines began is sure to be there under the newest of them only.
+        Ok(Place { timeline: history.timeline_at(Position(from.0.saturating_add(size - 1))), from })
+    }
+
+    /// No server recovers along a timeline whose history it cannot read: it is kept before any log of that timeline.
+    fn keep_history(&self, replication: &mut Replication, timeline: Timeline) -> Result<()> {
+        let stream = self.stream();
+        if timeline == Timeline(1) || self.vault.history(&stream, timeline)?.is_some() {
+            return Ok(());
+        }
+        let history = replication.timeline_history(timeline)?;
+        let about = (stream.as_str(), timeline);
+        let sealed = seal_history(&self.vault, self.writer, about, &history.content, self.entropy.as_ref())?;
+        self.vault.repository.store().put_new(&sealed.0.to_string(), sealed.1.into())
     }
 
     /// Proves that the server's log is the one that was archived, by its last bytes: data that was put back to an older state repeats
@@ -214,7 +228,8 @@ impl ArchiveLog {
 
     /// Streams one timeline until it ends, `until` is durable, or we are asked to stop.
     fn receive(&self, place: Place, until: Option<Position>) -> Result<Ended> {
-        let (replication, _) = self.replication()?;
+        let (mut replication, _) = self.replication()?;
+        self.keep_history(&mut replication, place.timeline)?;
         let started = replication.start(self.slot.as_deref(), place.from, place.timeline);
         let mut stream = started.map_err(in_use)?;
         self.horizon.change(|durable| {
@@ -250,17 +265,7 @@ impl ArchiveLog {
             }
             return Ok(Ended::Done);
         };
-        let mut replication = stream.stop()?;
-        let history = replication.timeline_history(timeline)?;
-        replication.close();
-        let sealed = seal_history(
-            &self.vault,
-            self.writer,
-            (&self.stream(), timeline),
-            &history.content,
-            self.entropy.as_ref(),
-        )?;
-        self.vault.repository.store().put_new(&sealed.0.to_string(), sealed.1.into())?;
+        stream.stop()?.close();
         // Recovery along the new timeline reads the segment of the switch from its beginning.
         Ok(Ended::Timeline(Place { timeline, from: switch.aligned_down(self.segment_bytes()?) }))
     }
