@@ -285,16 +285,22 @@ fn parted(what: &str) -> Error {
         .hint("its data was put back to an older state without a new timeline")
 }
 
-/// Where to go on from what is archived: the newest stretch that lies in the server's past.
+/// Where to go on from what is archived: at the end of the newest stretch that lies in the server's past, or where the server left a
+/// timeline of which more is archived (it was put back, and promoted).
 fn goes_on(found: &Chains, history: &History, identity: &Identity) -> Result<Option<Place>> {
     let past = |timeline, position| timeline == history.timeline() || history.contains(timeline, position);
-    let newest = found.chains.iter().rev().find(|chain| past(chain.timeline, chain.to));
-    let Some(chain) = newest else { return Ok(None) };
-    if chain.timeline == identity.timeline && chain.to > identity.flushed {
-        let what = format!("the server stands at {}, behind the journal's end {}", identity.flushed, chain.to);
-        return Err(parted(&what));
+    let ended = found.chains.iter().rev().find(|chain| past(chain.timeline, chain.to));
+    let ended = ended.map(|chain| Place { timeline: chain.timeline, from: chain.to });
+    let left = history.switches().iter().rev().find(|switch| found.covering(switch.timeline, switch.at).is_some());
+    let left = left.map(|switch| Place { timeline: switch.timeline, from: switch.at });
+    let newest = ended.into_iter().chain(left).max_by_key(|place| (place.timeline, place.from));
+    match newest {
+        Some(place) if place.timeline == identity.timeline && place.from > identity.flushed => {
+            let what = format!("the server stands at {}, behind the journal's end {}", identity.flushed, place.from);
+            Err(parted(&what))
+        }
+        newest => Ok(newest),
     }
-    Ok(Some(Place { timeline: chain.timeline, from: chain.to }))
 }
 
 impl ArchiveLog {
@@ -310,5 +316,41 @@ impl ArchiveLog {
         let trouble = durable.trouble.map(|trouble| format!(": {trouble}")).unwrap_or_default();
         let what = format!("the log is archived up to {}, not yet up to {position}{trouble}", durable.position);
         Err(Error::transient(what).hint("the backup is not kept: without that log it would not be consistent"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use farshore_types::Timestamp;
+    use farshore_vault::journal::chains::Chain;
+
+    fn archived(stretches: &[(u32, u64, u64)]) -> Chains {
+        let chain = |&(timeline, from, to): &(u32, u64, u64)| {
+            let (timeline, moment) = (Timeline(timeline), Timestamp::default());
+            Chain { timeline, from: Position(from), to: Position(to), moment }
+        };
+        Chains { chains: stretches.iter().map(chain).collect(), ..Chains::default() }
+    }
+
+    #[test]
+    fn the_journal_goes_on_where_the_servers_past_leaves_it() {
+        // The server left timeline 1 at 0/50, and stands on timeline 2 at 0/90.
+        let history = History::parse(Timeline(2), b"1\t0/50\tput back\n").unwrap();
+        let identity = Identity { system_identifier: 1, timeline: Timeline(2), flushed: Position(0x90) };
+        let table: [(&[(u32, u64, u64)], Option<(u32, u64)>); 6] = [
+            (&[], None),
+            (&[(1, 0, 0x40)], Some((1, 0x40))),
+            (&[(1, 0, 0x70)], Some((1, 0x50))),
+            (&[(1, 0, 0x20), (1, 0x30, 0x70)], Some((1, 0x50))),
+            (&[(1, 0, 0x70), (2, 0x40, 0x80)], Some((2, 0x80))),
+            (&[(1, 0x60, 0x70)], None),
+        ];
+        for (stretches, expected) in table {
+            let found = goes_on(&archived(stretches), &history, &identity).unwrap();
+            assert_eq!(found.map(|place| (place.timeline.0, place.from.0)), expected, "{stretches:x?}");
+        }
+        let error = goes_on(&archived(&[(2, 0x40, 0xa0)]), &history, &identity).unwrap_err();
+        assert!(error.kind() == ErrorKind::Corrupt && error.to_string().contains("parted"), "{error}");
     }
 }
