@@ -240,7 +240,10 @@ fn a_backup_that_goes_on_after_a_death_and_a_crash_is_the_full_backup_byte_for_b
     let custody = repository.custody(repository.backups().unwrap().last().unwrap()).unwrap().1;
     let packs: Vec<String> = custody.packs().unwrap().into_iter().map(|pack| pack.0.to_string()).collect();
     assert!(put.iter().any(|name| packs.contains(name)), "nothing was adopted");
-    assert!(custody.sizes.new < 35_000_000, "{}", custody.sizes.new);
+    // How much depends on which tables the two packs had completed; one table is 6 MB at least.
+    let fulls = world.fulls.reopened().repository;
+    let full = fulls.custody(fulls.backups().unwrap().last().unwrap()).unwrap().1.sizes.new;
+    assert!(custody.sizes.new + 5_000_000 < full, "{} of {full}", custody.sizes.new);
     assert!(world.chain.names("sessions/").is_empty());
     // Every backup is announced, and while another one is running nothing is adopted.
     assert!(die(&world.chain, &world.cluster, 1).is_empty());

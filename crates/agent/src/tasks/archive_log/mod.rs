@@ -338,7 +338,8 @@ mod tests {
         // The server left timeline 1 at 0/50, and stands on timeline 2 at 0/90.
         let history = History::parse(Timeline(2), b"1\t0/50\tput back\n").unwrap();
         let identity = Identity { system_identifier: 1, timeline: Timeline(2), flushed: Position(0x90) };
-        let table: [(&[(u32, u64, u64)], Option<(u32, u64)>); 6] = [
+        type Case<'a> = (&'a [(u32, u64, u64)], Option<(u32, u64)>);
+        let table: [Case; 6] = [
             (&[], None),
             (&[(1, 0, 0x40)], Some((1, 0x40))),
             (&[(1, 0, 0x70)], Some((1, 0x50))),
