@@ -4,6 +4,7 @@
 #   FARSHORE_TEST_PYTHON    a Python with `cryptography` and `zstandard`, for the independent reader
 #   FARSHORE_TEST_PG        programs of the PostgreSQL that Debian packages
 #   FARSHORE_TEST_PG_NEXT   programs of a newer major, fetched by fetch-postgres-next.sh
+#   FARSHORE_TEST_AVN       folder with one environment per version of the client avn, made by fetch-avn.sh
 #   FARSHORE_BENCH_PEERS    folder with pgbackrest and restic, fetched by fetch-bench-peers.sh
 #
 # A variable that is set already is kept, except the Python, which is taken only if it has the modules. What is not
@@ -21,6 +22,10 @@ if [ -z "${FARSHORE_TEST_PG:-}" ] && pg="$(debian_postgres)"; then export FARSHO
 if [ -z "${FARSHORE_TEST_PG_NEXT:-}" ] && [ -x "$(next_postgres)/postgres" ]; then
   FARSHORE_TEST_PG_NEXT="$(next_postgres)"
   export FARSHORE_TEST_PG_NEXT
+fi
+if [ -z "${FARSHORE_TEST_AVN:-}" ] && avn_all_there; then
+  FARSHORE_TEST_AVN="$(avn_clients)"
+  export FARSHORE_TEST_AVN
 fi
 if [ -z "${FARSHORE_BENCH_PEERS:-}" ] && [ -x "$(bench_peers)/bin/pgbackrest" ]; then
   FARSHORE_BENCH_PEERS="$(bench_peers)/bin"

@@ -30,7 +30,11 @@ missing_test_tools() {
   test_python >/dev/null || want python3 python3-cryptography python3-zstandard
   command -v age >/dev/null || want age
   [ -x "$(next_postgres)/postgres" ] || /usr/bin/python3 -m pip --version >/dev/null 2>&1 || want python3-pip
+  missing_venv
 }
+
+# Only the clients of tests/avn need it, and only until they are there.
+missing_venv() { avn_all_there || /usr/bin/python3 -c 'import ensurepip, venv' 2>/dev/null || want python3-venv; }
 
 # Debian's package makes and starts a server of its own unless it is told not to before it is installed.
 # Other lines of an existing file stay.
@@ -76,5 +80,10 @@ case "$target" in
 esac
 install_packages
 check
-case "$target" in test | soak | all) "$root/scripts/fetch-postgres-next.sh" ;; esac
+case "$target" in
+  test | soak | all)
+    "$root/scripts/fetch-postgres-next.sh"
+    "$root/scripts/fetch-avn.sh"
+    ;;
+esac
 case "$target" in bench | all) "$root/scripts/fetch-bench-peers.sh" ;; esac

