@@ -10,6 +10,23 @@ use crate::error::{Error, Result};
 pub struct Timestamp(i64);
 
 impl Timestamp {
+    /// Like `from_str`, and a moment without an offset is taken for UTC: `2026-11-21 10:15:00`. For the public API, whose
+    /// documented examples leave the offset out; people at a keyboard are asked for it.
+    pub fn parse_or_utc(text: &str) -> Result<Self> {
+        let text = text.trim();
+        text.parse().or_else(|error| {
+            let civil: jiff::civil::DateTime = text.parse().map_err(|_| error)?;
+            // A date alone is midnight for the parser, and a mistake for whoever recovers a database.
+            if !text.contains(':') {
+                let hint = "add the time, for example 2026-11-21 10:15:00";
+                return Err(Error::invalid(format!("{text:?} is a date without a time")).hint(hint));
+            }
+            let moment = jiff::tz::TimeZone::UTC.to_timestamp(civil);
+            let moment = moment.map_err(|_| Error::invalid(format!("{text:?} is out of range")))?;
+            Ok(Timestamp(moment.as_microsecond()))
+        })
+    }
+
     /// From microseconds since the Unix epoch.
     pub const fn from_micros(micros: i64) -> Self {
         Timestamp(micros)
@@ -74,5 +91,24 @@ mod tests {
         assert_eq!("2026-11-21 08:15:00.123456Z".parse::<Timestamp>().unwrap(), moment);
         assert!("2026-11-21T10:15:00".parse::<Timestamp>().is_err());
         assert!("yesterday".parse::<Timestamp>().is_err());
+    }
+
+    #[test]
+    fn the_documented_forms_of_a_moment_are_read_and_one_without_offset_is_utc() {
+        let expect: Timestamp = "2025-07-01T15:16:22Z".parse().unwrap();
+        for text in [
+            "2025-07-01 15:16:22",
+            "2025-07-01T15:16:22",
+            "2025-07-01T15:16:22+00:00",
+            "2025-07-01T15:16:22Z",
+            "2025-07-01 15:16:22Z",
+            "2025-07-01T17:16:22+02:00",
+        ] {
+            assert_eq!(Timestamp::parse_or_utc(text).unwrap(), expect, "{text}");
+        }
+        assert_eq!(Timestamp::parse_or_utc("2025-07-01 15:16:22.5").unwrap(), expect.plus_micros(500_000));
+        for text in ["", "2025-07-01", "15:16:22", "2025-13-01 15:16:22", "now", "2025-07-01 25:16:22"] {
+            assert!(Timestamp::parse_or_utc(text).is_err(), "{text}");
+        }
     }
 }
