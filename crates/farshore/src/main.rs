@@ -14,12 +14,11 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
-    // The server runs this once per log segment: it must not cost more than starting a process.
-    let args: Vec<String> = std::env::args().skip(1).take(5).collect();
-    if let [command, socket, name, to] = args.as_slice()
-        && command == commands::log_fetch::COMMAND
-    {
-        return commands::log_fetch::run(socket, name, to);
+    // The server runs this once per log segment: it must not cost more than starting a process. It is not left to the parser of
+    // the other commands either, whose exit status the server would take for the end of the log.
+    let mut args = std::env::args_os().skip(1);
+    if args.next().is_some_and(|command| command == commands::log_fetch::COMMAND) {
+        return commands::log_fetch::run(&args.take(commands::log_fetch::ARGUMENTS + 1).collect::<Vec<_>>());
     }
     let cli = cli::Cli::parse();
     start_log(cli.verbose);

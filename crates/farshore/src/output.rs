@@ -50,10 +50,9 @@ pub fn failure(error: &Error, as_json: bool) -> ExitCode {
         let value = serde_json::json!({"error": {"kind": error.kind().word(), "message": error.message(), "hint": error.advice()}});
         json(&value);
     } else {
-        eprintln!("error: {}", error.message());
-        if let Some(hint) = error.advice() {
-            eprintln!("  try: {hint}");
-        }
+        use std::io::Write;
+        let hint = error.advice().map(|hint| format!("  try: {hint}\n")).unwrap_or_default();
+        let _ = write!(std::io::stderr(), "error: {}\n{hint}", error.message());
     }
     ExitCode::from(match error.kind() {
         ErrorKind::Invalid => 2,
