@@ -29,6 +29,8 @@ const STOP_DEADLINE: Duration = Duration::from_secs(10);
 /// A replication connection that waits for a command.
 pub struct Replication {
     connection: Connection,
+    /// Whether the server was asked who it is.
+    identified: bool,
 }
 
 /// Who the server is.
@@ -55,12 +57,13 @@ impl Replication {
     /// Connects and logs in; the role needs REPLICATION, and `pg_hba.conf` a line for the database `replication`.
     pub fn connect(settings: &Settings, clock: Arc<dyn Clock>) -> Result<Replication> {
         let connection = Connection::connect(&settings.clone().for_replication(), clock)?;
-        Ok(Replication { connection })
+        Ok(Replication { connection, identified: false })
     }
 
     /// IDENTIFY_SYSTEM.
     pub fn identify(&mut self) -> Result<Identity> {
         let answer = self.connection.query("IDENTIFY_SYSTEM")?;
+        self.identified = true;
         let read = || {
             Some(Identity {
                 system_identifier: answer.value(0, "systemid")?.parse().ok()?,
@@ -86,6 +89,10 @@ impl Replication {
     /// [`Stream::next`]); `Conflict`, the slot is in use,
     /// perhaps still by a session that broke off; `Invalid`, the position is not in the past of this server.
     pub fn start(mut self, slot: Option<&str>, from: Position, timeline: Timeline) -> Result<Stream> {
+        if !self.identified {
+            // Servers before 15 refuse to stream to somebody who has not asked who they are.
+            self.identify()?;
+        }
         let slot = slot.map(slot::quoted_name).transpose()?.map(|name| format!("SLOT {name} ")).unwrap_or_default();
         let about = format!("{from} on timeline {timeline}");
         self.connection.framed().enlarge(STREAM_BUFFER_BYTES);
@@ -152,7 +159,9 @@ pub struct Stream {
 }
 
 impl Stream {
-    /// The next event, waiting at most this long (at least a millisecond). Errors are final: connect again and start from what is durable. `Transient` when the server went away, `Missing` when the log that
+    /// The next event, waiting at most this long (at least a millisecond).
+    ///
+    /// Errors are final: connect again and start from what is durable. `Transient` when the server went away, `Missing` when the log that
     /// was asked for is gone.
     pub fn next(&mut self, wait: Duration) -> Result<Event<'_>> {
         if let Phase::Ended { next, switch } = self.phase {
@@ -162,6 +171,11 @@ impl Stream {
         match self.framed().peek(until)? {
             None => Ok(Event::Nothing),
             Some(b'd') => self.data(),
+            // A notice, or a setting that was changed and read anew: allowed at any time ("Message Flow", "Asynchronous Operations").
+            Some(b'N' | b'S' | b'A') => {
+                self.framed().skip()?;
+                Ok(Event::Nothing)
+            }
             Some(b'c') => {
                 let mut done = BytesMut::new();
                 frontend::copy_done(&mut done);

@@ -1,12 +1,14 @@
 //! Streaming the log of real servers.
 
+use std::io::{Read, Write};
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::time::Duration;
 
 use farshore_engines::postgresql::history::{History, segment_name};
-use farshore_engines::postgresql::replication::{Event, Stream};
+use farshore_engines::postgresql::replication::{Event, Replication, Stream};
 use farshore_engines::postgresql::server::Watermark;
 use farshore_engines::postgresql::slot::{self, WalStatus};
-use farshore_engines::postgresql::wire::sqlstate;
+use farshore_engines::postgresql::wire::{Address, Settings, sqlstate};
 use farshore_types::{ErrorKind, Position, Timeline};
 use rustix::process::Signal;
 
@@ -212,4 +214,64 @@ fn every_commit_before_a_watermarks_time_lies_before_its_position() {
     let after = Watermark::read(&mut session).unwrap();
     assert!(after.time > before.time && after.position > before.position);
     assert_eq!(Watermark::read(&mut session).unwrap().position, after.position);
+}
+
+/// One message of a server.
+fn message(tag: u8, body: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(body.len() + 4).unwrap().to_be_bytes();
+    [&[tag][..], &length, body].concat()
+}
+
+/// The text of the next query.
+fn query(client: &mut UnixStream) -> String {
+    let mut head = [0; 5];
+    client.read_exact(&mut head).unwrap();
+    let mut body = vec![0; u32::from_be_bytes(head[1..].try_into().unwrap()) as usize - 4];
+    client.read_exact(&mut body).unwrap();
+    String::from_utf8(body).unwrap()
+}
+
+/// A server of version 13 in the few words of a stream: it wants to be asked who it is, and it tells of settings that change.
+fn talkative(listener: &UnixListener) {
+    let (mut client, _) = listener.accept().unwrap();
+    let mut length = [0; 4];
+    client.read_exact(&mut length).unwrap();
+    let mut startup = vec![0; u32::from_be_bytes(length) as usize - 4];
+    client.read_exact(&mut startup).unwrap();
+    let ready = message(b'Z', b"I");
+    client.write_all(&[message(b'R', &[0; 4]), ready.clone()].concat()).unwrap();
+    assert!(query(&mut client).starts_with("IDENTIFY_SYSTEM"));
+    let columns: Vec<u8> =
+        ["systemid", "timeline", "xlogpos"].iter().flat_map(|name| [name.as_bytes(), &[0; 19]].concat()).collect();
+    let values: Vec<u8> = ["7", "1", "0/2000000"]
+        .iter()
+        .flat_map(|value| [&u32::try_from(value.len()).unwrap().to_be_bytes()[..], value.as_bytes()].concat())
+        .collect();
+    let three = &[0, 3][..];
+    let answer = [message(b'T', &[three, &columns].concat()), message(b'D', &[three, &values].concat()), ready];
+    client.write_all(&answer.concat()).unwrap();
+    assert!(query(&mut client).starts_with("START_REPLICATION"));
+    let wal = [&b"w"[..], &0x100_0000_u64.to_be_bytes(), &0x100_0003_u64.to_be_bytes(), &[0; 8], b"log"].concat();
+    let said = [
+        message(b'W', &[0, 0, 0]),
+        message(b'N', b"SNOTICE\0Mlisten\0\0"),
+        message(b'S', b"IntervalStyle\0iso_8601\0"),
+        message(b'A', &[0; 6]),
+        message(b'd', &wal),
+    ];
+    client.write_all(&said.concat()).unwrap();
+    let _ = client.read(&mut [0; 64]);
+}
+
+#[test]
+fn a_stream_outlives_what_a_server_may_say_at_any_time() {
+    let base = tempfile::tempdir().unwrap();
+    let listener = UnixListener::bind(base.path().join(".s.PGSQL.5432")).unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(|| talkative(&listener));
+        let settings = Settings::new(Address::socket(base.path(), 5432).unwrap(), "postgres");
+        let replication = Replication::connect(&settings, clock()).unwrap();
+        let mut stream = replication.start(None, Position(0x100_0000), Timeline(1)).unwrap();
+        assert_eq!(receive(&mut stream, Position(0x100_0003)), b"log");
+    });
 }
