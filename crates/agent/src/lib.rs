@@ -11,4 +11,5 @@ pub mod ledger;
 pub mod place;
 pub mod postgres;
 pub mod process;
+mod sockets;
 pub mod tasks;

@@ -22,6 +22,8 @@ use farshore_types::{Error, Position, Progress, Result, Timeline};
 use farshore_vault::Vault;
 use farshore_vault::journal::read::Absent;
 
+use crate::sockets;
+
 /// Segments that are opened before they are asked for.
 const AHEAD_MAX: usize = 8;
 /// Bytes of the following segment that are looked at for a record that crosses over.
@@ -53,6 +55,25 @@ pub struct FetchLog {
     pub workers: usize,
 }
 
+impl FetchLog {
+    /// Removes files of log. Anything else was put there by somebody else, and is not ours to remove: `Conflict`.
+    fn clear_staging(&self) -> Result<()> {
+        for item in fs::read_dir(&self.staging).doing("look into", self.staging.display())? {
+            let item = item.doing("look into", self.staging.display())?;
+            let name = item.file_name();
+            let ours =
+                |name: &str| parse_file_name(name).is_some() || parse_segment_name(name, self.segment_bytes).is_some();
+            if !name.to_str().is_some_and(ours) {
+                let what =
+                    format!("the staging folder {} holds {}, which is no log", self.staging.display(), name.display());
+                return Err(Error::conflict(what).hint("choose a folder for nothing else"));
+            }
+            fs::remove_file(item.path()).doing("remove", item.path().display())?;
+        }
+        Ok(())
+    }
+}
+
 type Key = (Timeline, u64);
 
 enum Slot {
@@ -63,7 +84,7 @@ enum Slot {
     /// Proven to lie past the end.
     Past,
     /// Recovery must stop.
-    Failed(String),
+    Failed(Error),
 }
 
 #[derive(Default)]
@@ -83,9 +104,10 @@ pub struct Fetching {
 }
 
 impl Fetching {
-    /// Prepares the staging folder.
+    /// Prepares the staging folder: new, empty, or with what an earlier run of this has left.
     pub fn new(task: FetchLog) -> Result<Arc<Fetching>> {
         fs::create_dir_all(&task.staging).doing("make", task.staging.display())?;
+        task.clear_staging()?;
         fs::set_permissions(&task.staging, fs::Permissions::from_mode(0o700)).doing("close", task.staging.display())?;
         if let Some((user, group)) = task.owner {
             chown(&task.staging, Some(user), Some(group)).doing("give away", task.staging.display())?;
@@ -95,9 +117,7 @@ impl Fetching {
 
     /// Opens the socket; it is for the server's account only.
     pub fn listen(&self, socket: &Path) -> Result<UnixListener> {
-        let _ = fs::remove_file(socket);
-        let listener = UnixListener::bind(socket).doing("listen on", socket.display())?;
-        fs::set_permissions(socket, fs::Permissions::from_mode(0o600)).doing("close", socket.display())?;
+        let listener = sockets::listen(socket)?;
         if let Some((user, group)) = self.task.owner {
             chown(socket, Some(user), Some(group)).doing("give away", socket.display())?;
         }
@@ -115,7 +135,13 @@ impl Fetching {
             self.moved.notify_all();
             outcome
         })?;
-        let _ = fs::remove_dir_all(&self.task.staging);
+        if let Err(error) = self
+            .task
+            .clear_staging()
+            .and_then(|()| fs::remove_dir(&self.task.staging).doing("remove", self.task.staging.display()))
+        {
+            tracing::info!(%error, "the staging folder stays");
+        }
         Ok(())
     }
 
@@ -215,14 +241,23 @@ impl Fetching {
             match state.slots.get(&key) {
                 Some(Slot::Ready(_)) => break,
                 Some(Slot::Past) => return Ok(None),
-                Some(Slot::Failed(text)) => return Err(Error::corrupt(text.clone())),
+                // Forgotten with the answer: who asks again shall have it looked for again.
+                Some(Slot::Failed(_)) => break,
                 _ if state.stopped => return Err(Error::busy("the log server is stopping")),
+                // It was given to another client, of a server that has died since.
+                None if !state.wanted.contains(&key) => {
+                    state.wanted.push(key);
+                    self.moved.notify_all();
+                }
                 _ => state = self.moved.wait(state).unwrap_or_else(PoisonError::into_inner),
             }
         }
-        self.served.fetch_add(1, Ordering::Relaxed);
         match state.slots.remove(&key) {
-            Some(Slot::Ready(path)) => Ok(Some(path)),
+            Some(Slot::Ready(path)) => {
+                self.served.fetch_add(1, Ordering::Relaxed);
+                Ok(Some(path))
+            }
+            Some(Slot::Failed(error)) => Err(error),
             _ => Err(Error::bug("a staged segment vanished")),
         }
     }
@@ -247,7 +282,7 @@ impl Fetching {
             let slot = match self.open(key) {
                 Ok(Some(path)) => Slot::Ready(path),
                 Ok(None) => Slot::Past,
-                Err(error) => Slot::Failed(error.to_string()),
+                Err(error) => Slot::Failed(error),
             };
             self.lock().slots.insert(key, slot);
             self.moved.notify_all();
@@ -255,7 +290,12 @@ impl Fetching {
     }
 
     fn open(&self, (timeline, number): Key) -> Result<Option<PathBuf>> {
-        let (from, size) = (Position(number * self.task.segment_bytes), self.task.segment_bytes);
+        let size = self.task.segment_bytes;
+        // Opened ahead of the last segment that has a name.
+        let Some(from) = number.checked_mul(size).filter(|from| from.checked_add(size).is_some()) else {
+            return Ok(None);
+        };
+        let from = Position(from);
         let (last, end) = self.task.end;
         if timeline > last || (timeline == last && from >= end) {
             return Ok(None);
@@ -322,7 +362,14 @@ fn ask(socket: &Path, name: &str, to: &Path) -> Result<bool> {
     let mut answer = String::new();
     BufReader::new(stream.take(LINE_BYTES_MAX)).read_line(&mut answer).doing("read the answer of", socket.display())?;
     match answer.strip_suffix('\n').and_then(|answer| answer.split_once(' ').or(Some((answer, "")))) {
-        Some(("ready", path)) => fs::rename(path, to).doing("move", path).map(|()| true),
+        Some(("ready", path)) => {
+            match fs::rename(path, to) {
+                Ok(()) => Ok(true),
+                Err(error) if error.kind() == std::io::ErrorKind::CrossesDevices => Err(Error::io(error, "move", path)
+                    .hint("choose a --staging folder on the data directory's file system")),
+                Err(error) => Err(Error::io(error, "move", path)),
+            }
+        }
         Some(("past", _)) => Ok(false),
         Some(("failed", why)) => Err(Error::corrupt(format!("{name}: {why}"))),
         _ => Err(Error::transient("the agent went away in the middle of its answer")),

@@ -2,17 +2,17 @@
 //! journal is broken. Runs until asked to stop; the server itself is never touched.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::os::unix::fs::PermissionsExt;
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
+use crossbeam_channel::{RecvTimeoutError, bounded};
 use farshore_engines::postgresql::snapshot::Checkpoint;
 use farshore_engines::postgresql::wire::Settings as Server;
 use farshore_types::error::ErrorContext;
-use farshore_types::{Clock, Entropy, Error, Progress, Result, Timestamp};
+use farshore_types::{Clock, Entropy, Error, ErrorKind, Progress, Result, Timestamp};
 use farshore_vault::Vault;
 use farshore_vault::backup;
 use farshore_vault::format::notes::Purpose;
@@ -22,13 +22,15 @@ use farshore_vault::journal::ship::Horizon;
 use farshore_vault::session::{Announcement, Session};
 use serde::{Deserialize, Serialize};
 
+mod due;
+
+use self::due::Schedule;
 use super::archive_log::ArchiveLog;
 use super::take_backup::{Outcome, TakeBackup};
+use crate::sockets;
 
 /// How often the loop looks at the clock and at the journal.
 const LOOK: Duration = Duration::from_millis(200);
-/// Pause before a backup that failed is tried again.
-const RETRY: Duration = Duration::from_secs(60);
 /// How long a client of the control socket may take.
 const CLIENT_PATIENCE: Duration = Duration::from_secs(5);
 /// Bytes of one request.
@@ -164,7 +166,8 @@ impl Protect {
             let controlled = control.join().map_err(panicked).and_then(|done| done);
             archived.and(scheduled).and(controlled)
         });
-        session.end().and(outcome)
+        let ended = session.end();
+        outcome.and(ended)
     }
 
     fn schedule(
@@ -175,25 +178,22 @@ impl Protect {
         stop: &Progress,
         ready: &mut dyn FnMut(&Status),
     ) -> Result<()> {
-        let (mut due, mut seen_breaks, mut announced) = (self.first_due()?, 0, false);
+        let mut due = Schedule::new(self.clock.monotonic(), self.every, self.newest_age()?);
+        let mut announced = false;
         while stop.go_on().is_ok() {
             let broken = breaks.load(Ordering::Relaxed);
             let (wanted, served, full) = {
                 let wish = lock(&shared.wish);
                 (wish.wanted, wish.served, wish.full)
             };
-            let now = self.clock.monotonic();
-            if now >= due || broken > seen_breaks || wanted > served {
-                let taken = self.back_up(shared, horizon, full || broken > seen_breaks);
-                due = self.clock.monotonic() + if taken.is_ok() { self.every } else { RETRY };
-                if taken.is_ok() {
-                    seen_breaks = broken;
-                }
+            if due.is_due(self.clock.monotonic(), broken) || wanted > served {
+                let taken = self.back_up(shared, horizon, full || due.must_be_full(), stop);
+                due.ended(self.clock.monotonic(), taken.is_ok());
                 let mut wish = lock(&shared.wish);
                 (wish.served, wish.full) = (wanted, false);
                 shared.moved.notify_all();
             }
-            if !announced && (due > now || lock(&shared.status).backups > 0) {
+            if !announced && due.is_protected() {
                 announced = true;
                 ready(&self.status(shared, horizon, breaks));
             }
@@ -205,13 +205,22 @@ impl Protect {
         Ok(())
     }
 
-    /// At once if there is no backup, else one period from now.
-    fn first_due(&self) -> Result<Duration> {
-        let none = self.vault.repository.backups()?.is_empty();
-        Ok(self.clock.monotonic() + if none { Duration::ZERO } else { self.every })
+    /// How old the newest backup is; `None` without one.
+    fn newest_age(&self) -> Result<Option<Duration>> {
+        let backups = self.vault.repository.backups()?;
+        let Some(newest) = backups.last() else { return Ok(None) };
+        Ok(Some(match self.vault.repository.custody(newest) {
+            Ok((_, custody)) => {
+                let seconds = self.clock.now().seconds_since(custody.finished).max(0.0);
+                Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
+            }
+            // Whatever its age was, it is of no use: another one is due.
+            Err(error) if error.kind() == ErrorKind::Corrupt => Duration::MAX,
+            Err(error) => return Err(error),
+        }))
     }
 
-    fn back_up(&self, shared: &Shared, horizon: &Arc<Horizon>, full: bool) -> Result<()> {
+    fn back_up(&self, shared: &Shared, horizon: &Arc<Horizon>, full: bool, stop: &Progress) -> Result<()> {
         let progress = Arc::new(Progress::default());
         *lock(&shared.progress) = Some(progress.clone());
         let began = self.clock.monotonic();
@@ -227,7 +236,21 @@ impl Protect {
             clock: self.clock.clone(),
             entropy: self.entropy.clone(),
         };
-        let outcome = task.run(&progress);
+        let outcome = std::thread::scope(|scope| {
+            let (done, ended) = bounded::<()>(0);
+            // A backup may take hours: it ends when all of this shall.
+            let watched = &progress;
+            scope.spawn(move || {
+                while ended.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) {
+                    if stop.go_on().is_err() {
+                        watched.stop();
+                    }
+                }
+            });
+            let outcome = task.run(&progress);
+            drop(done);
+            outcome
+        });
         *lock(&shared.progress) = None;
         let mut status = lock(&shared.status);
         match outcome {
@@ -238,6 +261,7 @@ impl Protect {
                 status.backup_trouble = None;
                 Ok(())
             }
+            Err(error) if stop.go_on().is_err() => Err(error),
             Err(error) => {
                 tracing::error!(%error, "a backup failed");
                 status.backup_trouble = Some(error.to_string());
@@ -261,9 +285,7 @@ impl Protect {
     fn control(&self, shared: &Shared, horizon: &Horizon, breaks: &AtomicU64, stop: &Progress) -> Result<()> {
         use rustix::event::{PollFd, PollFlags, Timespec, poll};
         let Some(path) = &self.socket else { return Ok(()) };
-        let _ = std::fs::remove_file(path);
-        let listener = UnixListener::bind(path).doing("listen on", path.display())?;
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).doing("close", path.display())?;
+        let listener = sockets::listen(path)?;
         std::thread::scope(|scope| {
             while stop.go_on().is_ok() {
                 let patience = Timespec { tv_sec: 0, tv_nsec: LOOK.as_nanos() as i64 };
@@ -273,8 +295,14 @@ impl Protect {
                     Ok(_) => {}
                     Err(error) => return Err(Error::io(error.into(), "wait on", "the control socket")),
                 }
-                let (client, _) = listener.accept().doing("accept on", "the control socket")?;
-                scope.spawn(move || self.answer(&client, shared, horizon, breaks, stop));
+                match listener.accept() {
+                    Ok((client, _)) => drop(scope.spawn(move || self.answer(&client, shared, horizon, breaks, stop))),
+                    // No reason to stop protecting: there may be too many open files for a moment.
+                    Err(error) => {
+                        tracing::warn!(%error, "a client of the control socket was not accepted");
+                        self.clock.pause(LOOK);
+                    }
+                }
             }
             Ok(())
         })?;
@@ -289,7 +317,11 @@ impl Protect {
             return;
         }
         let full = line.trim() == "backup full";
-        if full || line.trim() == "backup" {
+        if !full && !matches!(line.trim(), "backup" | "status") {
+            let _ = (&mut &*client).write_all(b"{\"error\":\"known are: status, backup, backup full\"}\n");
+            return;
+        }
+        if !matches!(line.trim(), "status") {
             let mut wish = lock(&shared.wish);
             wish.wanted += 1;
             wish.full |= full;

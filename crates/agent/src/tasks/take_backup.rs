@@ -12,7 +12,7 @@ use farshore_engines::postgresql::server::Facts;
 use farshore_engines::postgresql::snapshot::{Checkpoint, Options, Snapshot};
 use farshore_engines::postgresql::wire::{Connection, Settings as Server};
 use farshore_types::error::ErrorContext;
-use farshore_types::{Clock, Entropy, Error, Position, Progress, Result};
+use farshore_types::{Clock, Entropy, Error, ErrorKind, Position, Progress, Result};
 use farshore_vault::Vault;
 use farshore_vault::backup::resume::{self, Adopted, Found};
 use farshore_vault::backup::{self, Bounds, Closing, Request, Taken, must_be_full};
@@ -31,6 +31,8 @@ use super::takers::Taker;
 
 /// How long the log up to the backup's stop may take to become durable.
 const LOG_PATIENCE: Duration = Duration::from_secs(600);
+/// How often we look meanwhile whether we shall stop.
+const LOG_LOOK: Duration = Duration::from_millis(500);
 
 /// A backup to be taken.
 pub struct TakeBackup {
@@ -132,7 +134,14 @@ impl TakeBackup {
         let Some(newest) = backups.last() else {
             return Ok((None, Some("it is the first".to_string())));
         };
-        let parent = self.vault.open_backup(newest)?;
+        let parent = match self.vault.open_backup(newest) {
+            Err(error) if error.kind() == ErrorKind::Corrupt => {
+                // Else no backup would succeed any more, just when one is needed most.
+                tracing::error!(%error, "the newest backup cannot be read: a full one is taken");
+                return Ok((None, Some("the one before it is damaged".to_string())));
+            }
+            opened => opened?,
+        };
         if parent.custody.needs.as_ref().is_none_or(|needs| needs.stream != self.stream()) {
             return Ok((None, Some("the journal was begun anew since".to_string())));
         }
@@ -172,25 +181,25 @@ impl TakeBackup {
         let mut files = snapshot.files()?;
         let mut open = Some((snapshot, stretch));
         let mut close = || match open.take() {
-            Some((snapshot, stretch)) => self.close(snapshot, stretch),
+            Some((snapshot, stretch)) => self.close(snapshot, stretch, progress),
             None => Err(Error::bug("the snapshot is closed twice")),
         };
         backup::take(&self.vault, &request, &mut files, &mut close, (self.clock.clone(), self.entropy.as_ref()))
     }
 
     /// Thaws the server, waits for the log, and says what the manifest needs.
-    fn close(&self, snapshot: Snapshot, stretch: Stretch) -> Result<Closing> {
+    fn close(&self, snapshot: Snapshot, stretch: Stretch, progress: &Progress) -> Result<Closing> {
         let (facts, started) = (snapshot.facts().clone(), snapshot.start_time());
         let tablespaces = snapshot.tablespaces().to_vec();
         let closed = snapshot.close()?;
         let from = facts.start.aligned_down(u64::from(facts.server.wal_segment_size).max(BLOCK_BYTES));
-        stretch.finish(self, facts.timeline, from, closed.stop)?;
-        let range = (from, closed.stop);
-        let objects = chains::objects(&self.vault.repository, &self.stream(), facts.timeline, range)?;
+        stretch.finish(self, facts.timeline, from, closed.stop, progress)?;
+        let (range, stream) = ((from, closed.stop), self.stream());
+        let objects = chains::objects(&self.vault.repository, &stream, facts.timeline, range)?;
         let hole = || Error::transient(format!("the journal has a hole between {from} and {}", closed.stop));
         let objects = objects.ok_or_else(hole).doing("close", "the backup")?;
         let journal = objects.into_iter().map(|(name, size)| (name.to_string(), size)).collect();
-        let needs = Needs { stream: self.stream(), timeline: facts.timeline, from, to: closed.stop };
+        let needs = Needs { stream, timeline: facts.timeline, from, to: closed.stop };
         let stored = Stored { facts, stop: closed.stop, stop_time: closed.stop_time, tablespaces };
         let (stop, finished, engine) = (closed.stop, closed.stop_time, stored.to_json()?);
         Ok(Closing { files: closed.files, engine, started, finished, stop, needs: Some(needs), journal })
@@ -210,9 +219,19 @@ impl Stretch {
         timeline: farshore_types::Timeline,
         from: Position,
         stop: Position,
+        progress: &Progress,
     ) -> Result<()> {
         match self {
-            Stretch::Archived(horizon) => ArchiveLog::await_durable(&horizon, timeline, stop, LOG_PATIENCE),
+            Stretch::Archived(horizon) => {
+                let until = task.clock.monotonic().saturating_add(LOG_PATIENCE);
+                loop {
+                    let waited = ArchiveLog::await_durable(&horizon, timeline, stop, LOG_LOOK);
+                    if waited.is_ok() || task.clock.monotonic() >= until {
+                        return waited;
+                    }
+                    progress.go_on()?;
+                }
+            }
             Stretch::Own(writer) => {
                 let archive = ArchiveLog {
                     server: task.server.clone(),

@@ -10,6 +10,7 @@ mod broken;
 mod killed;
 mod moments;
 mod pages;
+mod protecting;
 mod recovery;
 mod refused;
 mod support;

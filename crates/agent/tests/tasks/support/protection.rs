@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -25,6 +26,7 @@ pub struct Protection {
     socket: PathBuf,
     stop: Arc<Progress>,
     thread: Option<JoinHandle<Result<()>>>,
+    announced: Arc<AtomicBool>,
     faults: Arc<Faults>,
     _base: tempfile::TempDir,
 }
@@ -44,6 +46,11 @@ impl Protection {
 
     /// Starts protecting.
     pub fn begin(server: Settings, region: &Region) -> Protection {
+        Protection::begin_at(server, region, None)
+    }
+
+    /// The same, with a bound on the bytes that a backup reads per second.
+    pub fn begin_at(server: Settings, region: &Region, bytes_per_second: Option<u64>) -> Protection {
         let base = tempfile::tempdir().unwrap();
         let (socket, stop) = (base.path().join("control"), Arc::new(Progress::default()));
         let task = Protect {
@@ -54,14 +61,16 @@ impl Protection {
             slot: SLOT.to_string(),
             interval: INTERVAL,
             every: Duration::from_secs(86_400),
-            settings: backup::Settings::default(),
+            settings: backup::Settings { bytes_per_second, ..backup::Settings::default() },
             socket: Some(socket.clone()),
             clock: clock(),
             entropy: Arc::new(SystemEntropy),
         };
-        let asked = stop.clone();
-        let thread = Some(std::thread::spawn(move || task.run(&asked, &mut |_| {})));
-        Protection { socket, stop, thread, faults: region.faults.clone(), _base: base }
+        let (asked, announced) = (stop.clone(), Arc::new(AtomicBool::new(false)));
+        let told = announced.clone();
+        let run = move || task.run(&asked, &mut |_| told.store(true, Ordering::SeqCst));
+        let thread = Some(std::thread::spawn(run));
+        Protection { socket, stop, thread, announced, faults: region.faults.clone(), _base: base }
     }
 
     /// What the agent says, if it answers.
@@ -96,6 +105,11 @@ impl Protection {
     pub fn stop(mut self) -> Result<()> {
         self.stop.stop();
         self.thread.take().unwrap().join().unwrap()
+    }
+
+    /// Whether it has said that the server is protected.
+    pub fn has_announced(&self) -> bool {
+        self.announced.load(Ordering::SeqCst)
     }
 
     /// Whether the task has ended by itself.
