@@ -1,7 +1,7 @@
 //! One repository: the backups of one service incarnation in one region.
 //!
 //! [`Repository`] sees everything that needs no key: which backups exist, their custody, sizes and ages. [`Vault`] holds
-//! the keys too.
+//! the keys too. Objects whose names are not of the format are passed over, as docs/format.md says; verify names them.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
@@ -108,7 +108,7 @@ impl Repository {
     /// Reads every tombstone, oldest name first; one that vanishes meanwhile is done with.
     pub(crate) fn tombstones(&self, each: &mut dyn FnMut(&ObjectInfo, Tombstone) -> Result<()>) -> Result<()> {
         for info in self.listed(TOMBSTONES)? {
-            let name = NoteName::parse(TOMBSTONES, &info.name)?;
+            let Ok(name) = NoteName::parse(TOMBSTONES, &info.name) else { continue };
             let bytes = match self.store.get(&info.name) {
                 Err(error) if error.kind() == ErrorKind::Missing => continue,
                 bytes => bytes.doing("read", "a tombstone")?,
@@ -118,16 +118,19 @@ impl Repository {
         Ok(())
     }
 
-    /// Whether a sweep has announced that it deletes this backup.
+    /// Whether a sweep has announced that it deletes this backup. A manifest of a fenced session is none, whatever its id.
     pub(crate) fn condemned(&self, id: &BackupId) -> Result<bool> {
-        let mut found = false;
+        let mut found = Vec::new();
         self.tombstones(&mut |_, tombstone| {
-            for manifest in &tombstone.manifests {
-                found |= ManifestName::parse(manifest)?.id == *id;
-            }
+            let manifests = tombstone.manifests.iter().filter_map(|manifest| ManifestName::parse(manifest).ok());
+            found.extend(manifests.filter(|manifest| manifest.id == *id));
             Ok(())
         })?;
-        Ok(found)
+        if found.is_empty() {
+            return Ok(false);
+        }
+        let fenced = self.fenced()?;
+        Ok(found.iter().any(|manifest| !fenced.contains(&manifest.writer)))
     }
 
     /// The first of these packs and journal objects that a sweep has announced to delete.
@@ -147,17 +150,21 @@ impl Repository {
 
     /// Sessions that may commit nothing any more.
     pub fn fenced(&self) -> Result<HashSet<SessionId>> {
-        self.listed(FENCES)?.iter().map(|info| Ok(FenceName::parse(&info.name)?.session)).collect()
+        Ok(self.listed(FENCES)?.iter().filter_map(|info| Some(FenceName::parse(&info.name).ok()?.session)).collect())
+    }
+
+    /// Every listed manifest, fenced or not.
+    fn manifests(&self) -> Result<Vec<ManifestName>> {
+        Ok(self.listed(BACKUPS)?.iter().filter_map(|info| ManifestName::parse(&info.name).ok()).collect())
     }
 
     /// Every backup that exists here, oldest first. Manifests are listed before fences: a fence that is put between the two
     /// listings hides its manifest, never the other way round.
     pub fn backups(&self) -> Result<Vec<ManifestName>> {
         let mut found = BTreeMap::new();
-        let listed = self.listed(BACKUPS)?;
+        let listed = self.manifests()?;
         let fenced = self.fenced()?;
-        for info in listed {
-            let name = ManifestName::parse(&info.name)?;
+        for name in listed {
             if !fenced.contains(&name.writer) {
                 found.entry(name.id).or_insert(name);
             }
@@ -202,30 +209,24 @@ impl Repository {
 
     /// 1 + the highest generation that is listed. It becomes known to others when the session that uses it is put.
     pub fn next_generation(&self) -> Result<Generation> {
-        let mut highest = 0;
-        for info in self.listed(BACKUPS)? {
-            highest = highest.max(ManifestName::parse(&info.name)?.id.generation.0);
-        }
+        let mut highest = self.manifests()?.iter().map(|name| name.id.generation.0).max().unwrap_or(0);
         for folder in [SESSIONS, TOMBSTONES] {
-            for info in self.listed(folder)? {
-                highest = highest.max(NoteName::parse(folder, &info.name)?.generation.0);
-            }
+            let listed = self.listed(folder)?;
+            let notes = listed.iter().filter_map(|info| NoteName::parse(folder, &info.name).ok());
+            highest = notes.map(|name| name.generation.0).fold(highest, u64::max);
         }
-        Ok(Generation(highest + 1))
+        highest.checked_add(1).map(Generation).ok_or_else(|| none_left("generation"))
     }
 
     /// 1 + the highest sequence that is listed, fenced ones included.
     pub fn next_sequence(&self) -> Result<u32> {
-        let mut highest = 0;
-        for info in self.listed(BACKUPS)? {
-            highest = highest.max(ManifestName::parse(&info.name)?.id.sequence);
-        }
-        Ok(highest + 1)
+        let highest = self.manifests()?.iter().map(|name| name.id.sequence).max().unwrap_or(0);
+        highest.checked_add(1).ok_or_else(|| none_left("sequence"))
     }
 
     /// The wraps and for whom they are.
     pub fn wraps(&self) -> Result<Vec<WrapName>> {
-        self.listed(KEYS)?.iter().map(|info| WrapName::parse(&info.name)).collect()
+        Ok(self.listed(KEYS)?.iter().filter_map(|info| WrapName::parse(&info.name).ok()).collect())
     }
 
     /// Opens the repository's keys.
@@ -263,7 +264,9 @@ impl Repository {
 
 impl Vault {
     /// Makes a repository whose root key is wrapped for these recipients. Wraps go first: a repository that can be seen can be
-    /// opened. If we die in between, the wraps are removed by the next attempt: nothing was sealed under them.
+    /// opened. `Conflict` where there is one already, also if only its `format` is lost: the wraps that are there open its backups.
+    /// If we die in between, or lose against another call, our wraps are removed by the call that succeeds: nothing was sealed
+    /// under them.
     pub fn create(
         store: Arc<dyn ObjectStore>,
         service: &ServiceId,
@@ -279,12 +282,7 @@ impl Vault {
             Err(error) if error.kind() == ErrorKind::Missing => {}
             Err(error) => return Err(error),
         }
-        let mut stale = Vec::new();
-        store.list(KEYS, &mut |info| {
-            stale.push(info.name);
-            Ok(())
-        })?;
-        stale.iter().try_for_each(|name| store.delete(name))?;
+        refuse_remains(&*store)?;
         let (root, id) = (RootKey::random(entropy)?, RepositoryId::random(entropy)?);
         let signing_key = root.verifying_key()?;
         let repository = Repository { store, service: service.clone(), id, signing_key };
@@ -301,7 +299,17 @@ impl Vault {
         .map_err(|error| Error::bug(format!("the format does not encode: {error}")))?;
         let text = format!("{line}\n{}\n", Hash::of(line.as_bytes()));
         vault.repository.store.put_new(FORMAT, text.into_bytes().into())?;
+        if let Err(error) = vault.delete_other_wraps() {
+            tracing::info!(%error, "wraps of an attempt that failed stay behind; they open nothing");
+        }
         Ok(vault)
+    }
+
+    /// Only right after `format` was put: nobody else's key can be in use then.
+    fn delete_other_wraps(&self) -> Result<()> {
+        let wraps = self.repository.wraps()?;
+        let others = wraps.iter().filter(|wrap| wrap.key != self.current);
+        others.map(ToString::to_string).try_for_each(|name| self.repository.store.delete(&name))
     }
 
     /// Wraps every root key for one more recipient; nothing happens for those that have a wrap already.
@@ -339,4 +347,17 @@ impl Vault {
     pub fn backup_id(&self, generation: Generation, session: SessionId) -> Result<BackupId> {
         Ok(BackupId { generation, sequence: self.repository.next_sequence()?, session })
     }
+}
+
+fn none_left(number: &str) -> Error {
+    Error::corrupt(format!("an object's name takes the last {number} that there is")).hint("remove that object")
+}
+
+/// Refuses a store that holds anything but wraps, of which an attempt that died leaves some.
+fn refuse_remains(store: &dyn ObjectStore) -> Result<()> {
+    store.list("", &mut |info| match info.name.starts_with(KEYS) {
+        true => Ok(()),
+        false => Err(Error::conflict(format!("the store holds {} of a repository, and no {FORMAT}", info.name))
+            .hint("put back `format` from another region's copy, or name a store that holds nothing")),
+    })
 }
