@@ -185,6 +185,25 @@ fn a_page_that_stays_bad_is_named_flagged_and_restored_as_it_was() {
 }
 
 #[test]
+fn a_page_that_was_bad_in_the_parent_is_taken_when_it_is_well_again() {
+    // The damage is in the body, so that the stamp tells nothing of it, or in the checksum; or there is more of it than is listed.
+    for (places, count) in [(vec![PAGE * 3 + 100], 1000), (vec![PAGE * 3 + 8], 1000), (vec![100; 1100], 1200)] {
+        let bench = bench();
+        let well = pages(count, 100);
+        let mut table = well.clone();
+        let many = places.len() > 1;
+        places.iter().enumerate().for_each(|(block, at)| table[at + if many { block * PAGE } else { 0 }] ^= 1);
+        bench.write("a/table.pages", &table);
+        let full = bench.backup(1000, None);
+        assert_eq!(full.bad_pages.len(), places.len().min(1024));
+        fs::write(bench.path("a/table.pages"), &well).unwrap();
+        let taken = bench.backup(2000, Some((&full.name, 1000)));
+        assert_eq!(taken.custody.flags, [""; 0]);
+        assert!(bench.restored(&taken.name).unwrap() == bench.content(), "{places:?}");
+    }
+}
+
+#[test]
 fn files_that_are_broken_throughout_are_backed_up_in_bounded_time() {
     let bench = bench();
     let broken: Vec<u8> = pages(3000, 100).into_iter().map(|byte| byte ^ 0x55).collect();

@@ -240,6 +240,20 @@ fn what_changed_after_the_dead_backup_began_is_taken() {
 }
 
 #[test]
+fn a_page_that_was_bad_in_the_dead_backup_is_taken_when_it_is_well_again() {
+    let stage = stage();
+    let well = std::fs::read(stage.bench.path("00.pages")).unwrap();
+    let mut bad = well.clone();
+    bad[PAGE * 3 + 100] ^= 1;
+    stage.bench.write("00.pages", &bad);
+    let put = stage.die(1000, None, 3, Action::StopAfter);
+    std::fs::write(stage.bench.path("00.pages"), &well).unwrap();
+    let taken = stage.go_on(2000, None);
+    assert_eq!(taken.custody.flags, [""; 0]);
+    assert!(put.iter().all(|(name, _)| names(&taken).contains(name)));
+}
+
+#[test]
 fn a_dead_incremental_backup_is_judged_by_its_own_start() {
     let stage = stage();
     let full = stage.bench.backup(1000, None);

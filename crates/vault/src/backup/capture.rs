@@ -1,7 +1,7 @@
 //! Capturing one segment of a file: which of its bytes are new, and a map of where all of them are.
 //!
-//! Page files: a page is taken if it is newer than the parent backup's start, or if its log position cannot be believed; every
-//! other page keeps its place in the parent's packs. Other files: a segment whose digest equals the parent's is kept.
+//! Page files: a page is taken if it is newer than the parent backup's start, if its log position cannot be believed, or if it was
+//! damaged when the parent took it; every other page keeps its place in the parent's packs. Other files: a segment whose digest equals the parent's is kept.
 //! What a page's position may be believed for is decided by the engine ([`PageSource::believe_positions`]); the bounds are in [`Bounds`].
 
 use std::fs::File;
@@ -15,7 +15,7 @@ use farshore_types::{Clock, Error, PageState, Progress, Result};
 
 use super::scan::{FRAME_BYTES, Scan};
 use super::throttle::Throttle;
-use crate::format::catalog::{Content, Segment};
+use crate::format::catalog::{Content, Segment, may_be_bad};
 use crate::format::map::{Map, Source};
 use crate::format::seal::FrameKind;
 use crate::names::PackId;
@@ -62,6 +62,8 @@ pub struct Before {
     pub segment: Segment,
     /// Its map; one run for a segment that is part of a shared frame.
     pub map: Map,
+    /// Blocks within the file that were bad then, as its catalog entry lists them: what was put of them is damaged for ever.
+    pub bad_blocks: Vec<u32>,
 }
 
 /// One captured segment.
@@ -140,6 +142,7 @@ impl Capturing<'_> {
         let size = pages.kind.size;
         let believed = job.before.filter(|before| pages.believe_positions && before.map.unit as usize == size);
         let since = believed.map_or(0, |before| before.since);
+        let was_bad = |block| believed.is_some_and(|before| may_be_bad(&before.bad_blocks, block));
         let mut scan = Scan::new(size, believed.map(|before| before.map.runs.as_slice()), &mut buffers.delta);
         let mut digest = Hasher::new();
         let mut captured = Captured::default();
@@ -158,7 +161,7 @@ impl Capturing<'_> {
                 captured.newest = captured.newest.max(changed_at);
                 // A damaged page is taken as it is: nothing that it says of itself can be believed.
                 let old = state == PageState::Good && changed_at < since && changed_at >= self.bounds.floor;
-                scan.verdict(state == PageState::Empty, old);
+                scan.verdict(state == PageState::Empty, old && !was_bad(block));
             }
             scan.extent(&buffers.extent[..whole], packer)?;
             captured.length += whole as u64;

@@ -90,7 +90,7 @@ pub fn unfinished(repository: &Repository, before: Generation) -> Result<Vec<Ses
 fn announced(repository: &Repository) -> Result<Vec<(NoteName, SessionNote)>> {
     let mut found = Vec::new();
     for info in repository.listed(SESSIONS)? {
-        let name = NoteName::parse(SESSIONS, &info.name)?;
+        let Ok(name) = NoteName::parse(SESSIONS, &info.name) else { continue };
         match repository.store().get(&info.name) {
             Err(error) if error.kind() == ErrorKind::Missing => {}
             bytes => found.push((name, notes::decode(&info.name, name.hash, &bytes.doing("read", "a session")?)?)),
@@ -375,7 +375,8 @@ impl Lookup<'_> {
         let length = segment_length(&earlier.entry, number as usize);
         // A file that shrank while it was read has another length than its entry says.
         let map = tolerated(segment_map(&earlier.segment, length, &mut self.reader))?;
-        let before = map.map(|map| Before { since: earlier.since, segment: earlier.segment, map });
+        let bad_blocks = earlier.entry.bad_blocks.clone();
+        let before = map.map(|map| Before { since: earlier.since, segment: earlier.segment, map, bad_blocks });
         Ok(before.filter(|before| before.packs().iter().all(|pack| self.table.get(pack).is_ok())))
     }
 }

@@ -244,7 +244,8 @@ impl<'a> Worker<'a> {
         let (Some(entry), Some((reader, _))) = (&task.before, &mut self.parent) else { return Ok(None) };
         let Some(segment) = entry.segments.get(number) else { return Ok(None) };
         let map = segment_map(segment, segment_length(entry, number), reader)?;
-        Ok(Some(Before { since: self.capturing.bounds.since, segment: *segment, map }))
+        let (since, bad_blocks) = (self.capturing.bounds.since, entry.bad_blocks.clone());
+        Ok(Some(Before { since, segment: *segment, map, bad_blocks }))
     }
 
     fn small(&mut self, task: &Arc<Task>, file: &File) -> Result<()> {
@@ -264,14 +265,15 @@ impl<'a> Worker<'a> {
             let (segment, length, packs) = (Some(segment), u64::from(length), vec![pack]);
             return self.report(task.clone(), 0, Some(Captured { segment, length, packs, bad_blocks: bad, newest: 0 }));
         }
-        self.noted += catalog::json_bytes_of(&task.source.path, 1, bad.len());
-        if self.bundle.len() + content.len() > FRAME_BYTES || self.noted > INDEX_BYTES {
+        let noted = catalog::json_bytes_of(&task.source.path, 1, bad.len());
+        if self.bundle.len() + content.len() > FRAME_BYTES || self.noted + noted > INDEX_BYTES {
             let content = content.to_vec();
             self.flush()?;
             self.bundle.extend_from_slice(&content);
         } else {
             self.bundle.extend_from_slice(content);
         }
+        self.noted += noted;
         let start = self.bundle.len() as u32 - length;
         self.bundled.push(Bundled { task: task.clone(), start, length, digest, bad_blocks: bad });
         Ok(())

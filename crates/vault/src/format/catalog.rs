@@ -16,6 +16,13 @@ use crate::primitives::Hash;
 /// Most bad blocks listed per file.
 pub const BAD_BLOCKS_MAX: usize = 1024;
 
+/// Whether a block may have been bad on the source, as the list of a file's bad blocks tells: beyond the last of a full list nothing
+/// is known.
+pub fn may_be_bad(bad_blocks: &[u32], block: u32) -> bool {
+    let beyond = bad_blocks.len() >= BAD_BLOCKS_MAX && bad_blocks.last().is_some_and(|last| block > *last);
+    beyond || bad_blocks.binary_search(&block).is_ok()
+}
+
 /// What a path is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -3,7 +3,7 @@
 use farshore_types::{PageKind, PageState};
 
 use crate::format::SEGMENT_BYTES;
-use crate::format::catalog::{BAD_BLOCKS_MAX, Entry, Pages};
+use crate::format::catalog::{Entry, Pages, may_be_bad};
 use crate::read::Piece;
 
 /// Wrong pages of one segment that are named; the rest are only counted.
@@ -94,9 +94,7 @@ impl<'a> PageCheck<'a> {
         self.block = block.saturating_add(1);
         self.checked += 1;
         let good = (self.kind.check)(page, self.pages.first_block.wrapping_add(block)) != PageState::Bad;
-        // Only so many bad blocks are listed in a catalog: beyond the last of a full list nothing is known.
-        let beyond = self.known_bad.len() >= BAD_BLOCKS_MAX && self.known_bad.last().is_some_and(|last| block > *last);
-        if good || beyond || self.known_bad.binary_search(&block).is_ok() {
+        if good || may_be_bad(self.known_bad, block) {
             return;
         }
         match self.wrong.len() < NAMED_MAX {
