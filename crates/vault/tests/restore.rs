@@ -111,6 +111,51 @@ fn a_restore_that_was_stopped_anywhere_is_marked_and_ends_identical_when_it_is_r
 }
 
 #[test]
+fn nobody_else_can_read_a_folder_or_a_file_that_is_being_restored() {
+    let bench = bench();
+    let taken = bench.backup(1000, None);
+    let parent = tempfile::tempdir().unwrap();
+    let mode = |path: &Path| fs::metadata(path).unwrap().mode() & 0o777;
+    let new = parent.path().join("made/by/the restore");
+    try_restore(&bench, &taken, &new, &Progress::default()).unwrap();
+    assert_eq!(mode(&new), 0o700);
+    let open = parent.path().join("open to all");
+    fs::create_dir(&open).unwrap();
+    fs::set_permissions(&open, fs::Permissions::from_mode(0o755)).unwrap();
+    let mut parts = 0;
+    for reads in 1..6 {
+        stopped_restore(&bench, &taken, &open, reads).unwrap_err();
+        for folder in ["", "base/1", "base/2"].map(|folder| open.join(folder)).iter().filter(|folder| folder.exists()) {
+            for item in fs::read_dir(folder).unwrap().map(|item| item.unwrap().path()) {
+                if item.file_name().unwrap().to_str().unwrap().starts_with(MARKER) {
+                    parts += usize::from(item.file_name().unwrap() != MARKER);
+                    assert_eq!(mode(&item), 0o600, "{}", item.display());
+                }
+            }
+        }
+    }
+    assert!(parts > 0);
+}
+
+#[test]
+fn everything_that_is_restored_belongs_to_the_owner_the_folder_too() {
+    let bench = bench();
+    let taken = bench.backup(1000, None);
+    let parent = tempfile::tempdir().unwrap();
+    // Only root may give files away: anybody else gives them to itself.
+    let us = fs::metadata(parent.path()).unwrap();
+    let owner = if us.uid() == 0 { (12_345, 12_346) } else { (us.uid(), us.gid()) };
+    let to = parent.path().join("to");
+    let settings = Settings { owner: Some(owner), ..Settings::default() };
+    let backup = bench.vault.open_backup(&taken.name).unwrap();
+    restore(&bench.vault, &backup, &to, &settings, &Progress::default()).unwrap();
+    for path in ["", "x", "base", "base/1/table.pages", "closing/control"] {
+        let meta = fs::metadata(to.join(path)).unwrap();
+        assert_eq!((meta.uid(), meta.gid()), owner, "{path:?}");
+    }
+}
+
+#[test]
 fn files_of_an_unfinished_restore_are_kept_only_if_their_content_is_right() {
     let bench = bench();
     let taken = bench.backup(1000, None);

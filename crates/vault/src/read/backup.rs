@@ -1,6 +1,7 @@
 //! An opened backup: its custody, its body, and its entries one catalog frame at a time.
 
 use farshore_types::Result;
+use farshore_types::error::ErrorContext;
 
 use super::frames::{FrameReader, PackTable};
 use crate::format::catalog::{self, Entry, Segment};
@@ -55,7 +56,7 @@ impl Entries<'_> {
         let Some(frame) = self.backup.body.catalogs.get(self.next) else { return Ok(false) };
         let mut raw = Vec::new();
         self.reader.read(frame, FrameKind::Catalog, &mut raw)?;
-        self.loaded = catalog::decode(&raw)?.into_iter();
+        self.loaded = catalog::decode(&raw).doing("read the catalog of", self.backup.name.id)?.into_iter();
         self.next += 1;
         Ok(true)
     }

@@ -2,6 +2,7 @@
 
 pub mod backup;
 pub mod content;
+mod folder;
 pub mod frames;
 pub mod restore;
 

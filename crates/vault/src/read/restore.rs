@@ -8,7 +8,7 @@
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{ErrorKind as IoErrorKind, Write};
-use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt, chown, symlink};
+use std::os::unix::fs::{FileExt, OpenOptionsExt, PermissionsExt, chown, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
@@ -18,19 +18,19 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use farshore_types::error::ErrorContext;
 use farshore_types::snapshot::ClosingFile;
 use farshore_types::snapshot::path_order;
-use farshore_types::{Error, ErrorKind, Progress, Result, units};
+use farshore_types::{Error, ErrorKind, Progress, Result};
 
 use super::backup::{OpenBackup, segment_length};
 use super::content::{ContentReader, Digest, Piece};
+use super::folder;
+pub use super::folder::MARKER;
 use crate::format::catalog::{Entry, EntryKind};
 use crate::repository::Vault;
 
-/// Stands in the folder until the restore is complete and durable.
-pub const MARKER: &str = ".farshore-restore";
 /// Segments that may wait for a worker.
 const QUEUE_SEGMENTS: usize = 64;
-/// Share of the raw size that must be free beyond it, in percent.
-const SPARE_PERCENT: u64 = 2;
+/// Mode of every file until it has its own: nobody else reads a database while it is written.
+const PRIVATE_MODE: u32 = 0o600;
 
 /// How to restore.
 #[derive(Debug, Clone)]
@@ -100,11 +100,13 @@ pub fn restore(
     settings: &Settings,
     progress: &Progress,
 ) -> Result<Restored> {
-    let trusted = prepare(backup, to, settings)?;
+    let folders = settings.relocate.iter().map(|(_, folder)| folder.as_path());
+    let trusted = folder::prepare(backup, to, folders)?;
     progress.expect_bytes(backup.custody.sizes.raw);
     let (files, kept, bytes) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
     let failed = AtomicBool::new(false);
     let run = Restore { vault, backup, to, settings, progress, trusted, failed, files, kept, bytes };
+    run.own(to)?;
     let links = run.write_files()?;
     if settings.links {
         run.write_links(&links)?;
@@ -116,71 +118,6 @@ pub fn restore(
     fs::remove_file(to.join(MARKER)).doing("remove", to.join(MARKER).display())?;
     let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
     Ok(Restored { files: count(&run.files), bytes: count(&run.bytes), kept: count(&run.kept) })
-}
-
-/// Makes the folder and its marker. Says whether files of an earlier run may be kept: not after a reboot, because they were not
-/// durable then.
-fn prepare(backup: &OpenBackup, to: &Path, settings: &Settings) -> Result<bool> {
-    fs::create_dir_all(to).doing("make", to.display())?;
-    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-    let ours = format!("{}\n{}", backup.name.id, boot.trim());
-    let marker = to.join(MARKER);
-    match fs::read_to_string(&marker) {
-        Ok(text) if text.lines().next() == ours.lines().next() => {
-            let same_boot = text == ours;
-            check_room(backup, to, used(to)?)?;
-            fs::write(&marker, ours).doing("write", marker.display())?;
-            return Ok(same_boot);
-        }
-        Ok(_) => {
-            let what = format!("{} holds an unfinished restore of another backup", to.display());
-            return Err(Error::conflict(what).hint("remove it, or name another folder"));
-        }
-        Err(error) if error.kind() == IoErrorKind::NotFound => {}
-        Err(error) => return Err(Error::io(error, "read", marker.display())),
-    }
-    for folder in std::iter::once(to).chain(settings.relocate.iter().map(|(_, folder)| folder.as_path())) {
-        let content = match fs::read_dir(folder) {
-            Err(error) if error.kind() == IoErrorKind::NotFound => continue,
-            content => content.doing("list", folder.display())?.next(),
-        };
-        if content.is_some() {
-            let what = format!("{} is not empty", folder.display());
-            return Err(Error::conflict(what).hint("name an empty or a new folder"));
-        }
-    }
-    check_room(backup, to, 0)?;
-    fs::write(&marker, ours).doing("write", marker.display())?;
-    Ok(false)
-}
-
-/// Bytes on disk below a folder: what an unfinished restore has written already.
-fn used(folder: &Path) -> Result<u64> {
-    let (mut folders, mut bytes) = (vec![folder.to_path_buf()], 0u64);
-    while let Some(folder) = folders.pop() {
-        for item in fs::read_dir(&folder).doing("list", folder.display())? {
-            let item = item.doing("list", folder.display())?;
-            let metadata = item.metadata().doing("look at", item.path().display())?;
-            match metadata.is_dir() {
-                true => folders.push(item.path()),
-                false => bytes = bytes.saturating_add(metadata.blocks().saturating_mul(512)),
-            }
-        }
-    }
-    Ok(bytes)
-}
-
-/// `present` bytes of it are there already.
-fn check_room(backup: &OpenBackup, to: &Path, present: u64) -> Result<()> {
-    let stat = rustix::fs::statvfs(to).map_err(|error| Error::io(error.into(), "measure", to.display()))?;
-    let free = stat.f_bavail.saturating_mul(stat.f_frsize);
-    let raw = backup.custody.sizes.raw;
-    let need = raw.saturating_add(raw / 100 * SPARE_PERCENT).saturating_sub(present);
-    if free >= need {
-        return Ok(());
-    }
-    let what = format!("{} has {} free, the backup needs {}", to.display(), units::bytes(free), units::bytes(need));
-    Err(Error::busy(what).hint("free space there, or name a folder on a larger file system"))
 }
 
 impl Restore<'_> {
@@ -258,8 +195,7 @@ impl Restore<'_> {
         if let Some(parent) = path.parent() {
             fs::create_dir_all(parent).doing("make", parent.display())?;
         }
-        let file =
-            OpenOptions::new().write(true).create(true).truncate(true).open(&part).doing("make", part.display())?;
+        let file = make_file(&part)?;
         file.set_len(entry.size).doing("size", part.display())?;
         let segments = entry.segments.len();
         let target = Arc::new(Target { entry, path, part, file, left: AtomicU32::new(segments as u32) });
@@ -343,7 +279,7 @@ impl Restore<'_> {
             if let Some(parent) = path.parent() {
                 fs::create_dir_all(parent).doing("make", parent.display())?;
             }
-            let mut file = File::create(&path).doing("make", path.display())?;
+            let mut file = make_file(&path)?;
             file.write_all(&closing.content).doing("write", path.display())?;
             file.set_permissions(Permissions::from_mode(closing.mode)).doing("set the mode of", path.display())?;
             self.own(&path)?;
@@ -362,6 +298,12 @@ impl Restore<'_> {
         }
         Ok(())
     }
+}
+
+/// An empty file that only its owner may read.
+fn make_file(path: &Path) -> Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(PRIVATE_MODE).open(path).doing("make", path.display())
 }
 
 /// Whether `path` lies below `folder`.
