@@ -137,7 +137,7 @@ impl Map {
     /// Parses the raw bytes of a map frame; the map must cover exactly `length` bytes.
     pub fn decode(bytes: &[u8], length: u64) -> Result<Map> {
         let map = decode(bytes).ok_or_else(|| Error::corrupt("a map does not parse"))?;
-        match map.units() * u64::from(map.unit) == length {
+        match map.units().checked_mul(u64::from(map.unit)) == Some(length) {
             true => Ok(map),
             false => Err(Error::corrupt(format!("a map covers {} units, not {length} bytes", map.units()))),
         }
@@ -226,7 +226,7 @@ fn decode(bytes: &[u8]) -> Option<Map> {
             place => {
                 let frame = *frames.get(usize::try_from(place - 1).ok()?)?;
                 let first = reader.small()?;
-                let end = (u64::from(first) + u64::from(units)) * u64::from(unit);
+                let end = (u64::from(first) + u64::from(units)).checked_mul(u64::from(unit))?;
                 if end > u64::from(frame.raw) {
                     return None;
                 }
@@ -267,6 +267,18 @@ mod tests {
         fn any_bytes_either_parse_or_are_refused(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
             let _ = Map::decode(&bytes, 8192);
         }
+    }
+
+    /// Multiplied in 64 bits, both wrap around to what would be right.
+    #[test]
+    fn a_map_of_more_bytes_than_there_are_is_refused() {
+        let zeros = [u32::MAX, u32::MAX, 3].map(|units| Run { units, source: Source::Zeros });
+        let map = Map { unit: 1 << 31, runs: zeros.to_vec() };
+        assert!(Map::decode(&map.encode(), 1 << 31).is_err());
+        let (unit, units, first) = (3 << 30, 1_431_655_767, u32::MAX);
+        let frame = FrameRef { raw: 1 << 31, ..frame(1, 1) };
+        let map = Map { unit, runs: vec![Run { units, source: Source::Frame { frame, first } }] };
+        assert!(Map::decode(&map.encode(), u64::from(unit) * u64::from(units)).is_err());
     }
 
     #[test]

@@ -32,7 +32,7 @@ pub struct SessionNote {
     pub purpose: Purpose,
     /// The backup that it relies on.
     pub pins: Option<BackupId>,
-    /// Names of objects that a copier relies on.
+    /// Names of packs and journal objects that a copier, or a backup that goes on after a dead one, relies on besides.
     #[serde(default)]
     pub needs: Vec<String>,
     /// Seconds after its put by which it will have committed or given up.

@@ -76,12 +76,13 @@ impl Identity {
         let hint = "an identity file holds lines AGE-SECRET-KEY-1…; `age-keygen -o FILE` makes one";
         let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
         let secrets: Vec<[u8; 32]> = lines
-            .take(KEYS_MAX)
+            .take(KEYS_MAX + 1)
             .map(|line| bech32::decode(SECRET_PREFIX, line).map_err(|error| error.hint(hint)))
             .collect::<Result<_>>()?;
-        match secrets.is_empty() {
-            true => Err(Error::invalid("the identity file holds no key").hint(hint)),
-            false => Ok(Identity { secrets }),
+        match secrets.len() {
+            0 => Err(Error::invalid("the identity file holds no key").hint(hint)),
+            1..=KEYS_MAX => Ok(Identity { secrets }),
+            _ => Err(Error::invalid(format!("the identity file holds more than {KEYS_MAX} keys")).hint("split it")),
         }
     }
 
@@ -129,5 +130,7 @@ mod tests {
         let error = Identity::parse(&broken).unwrap_err().to_string();
         assert!(error.contains("mistyped") && !error.contains(&broken[80..100]), "{error}");
         assert!(Identity::parse("# nothing\n").is_err());
+        assert_eq!(Identity::parse(&text.repeat(KEYS_MAX)).unwrap().recipients().len(), KEYS_MAX);
+        assert!(Identity::parse(&text.repeat(KEYS_MAX + 1)).is_err(), "no key is left out in silence");
     }
 }
