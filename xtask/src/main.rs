@@ -29,8 +29,7 @@ fn told(outcome: farshore_types::Result<()>) -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            let hint = error.advice().map(|hint| format!(" ({hint})")).unwrap_or_default();
-            eprintln!("xtask: {error}{hint}");
+            eprintln!("xtask: {error}");
             ExitCode::FAILURE
         }
     }

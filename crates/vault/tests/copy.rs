@@ -118,7 +118,6 @@ fn a_copy_restores_without_the_source_and_is_made_once() {
     assert_eq!(log::objects(&*target), before);
     let repository = source.repository();
     assert_eq!(plan_copies(repository, &memory_of(repository), Order::OldestFirst).unwrap(), source.backups);
-    drop(source.faults.clone());
     source.faults.fail_all(ErrorKind::Transient);
     assert_eq!(source.check(&target), 2);
 }
