@@ -4,14 +4,29 @@ use std::fs::{self, DirBuilder, Permissions};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt, lchown};
 use std::path::{Path, PathBuf};
 
-use farshore_types::Result;
 use farshore_types::error::ErrorContext;
+use farshore_types::{Error, Result};
 
 use crate::account::Account;
 
 /// Others may pass through to what they may see, but not look around.
 const VOLUME_MODE: u32 = 0o711;
 const PRIVATE_MODE: u32 = 0o700;
+/// All that may lie in a volume: what stands below, what a fork adds, and what a file system has by itself.
+const OURS: [&str; 12] = [
+    "data",
+    "tablespaces",
+    "run",
+    "log",
+    "node.json",
+    "node.json.tmp",
+    "superuser.password",
+    "superuser.password.tmp",
+    "node.lock",
+    "staging",
+    "farshore",
+    "lost+found",
+];
 
 /// The directories of one node.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,12 +85,30 @@ impl Layout {
         self.volume.join("node.lock")
     }
 
-    /// Makes the volume; may be repeated.
+    /// Makes the volume; may be repeated. Refuses a folder that holds anything else, before its rights are changed: somebody may have
+    /// named one whose `log` and `run` are not ours.
     pub fn make_volume(&self) -> Result<()> {
+        self.refuse_strangers()?;
         let made = DirBuilder::new().recursive(true).mode(0o755).create(&self.volume);
         made.doing("make", self.volume.display())?;
         let mode = Permissions::from_mode(VOLUME_MODE);
         fs::set_permissions(&self.volume, mode).doing("set the rights of", self.volume.display())
+    }
+
+    fn refuse_strangers(&self) -> Result<()> {
+        let entries = match fs::read_dir(&self.volume) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            entries => entries.doing("look into", self.volume.display())?,
+        };
+        for entry in entries {
+            let name = entry.doing("look into", self.volume.display())?.file_name();
+            let ours = |name: &str| OURS.contains(&name) || (name.starts_with("data-") && name.ends_with(".new"));
+            if !name.to_str().is_some_and(ours) {
+                let what = format!("{} holds {}, which is not of a node", self.volume.display(), name.display());
+                return Err(Error::conflict(what).hint("choose a new or empty folder"));
+            }
+        }
+        Ok(())
     }
 
     /// Makes all directories but `data`; may be repeated.
@@ -123,5 +156,28 @@ fn give(path: &Path, owner: Option<(u32, u32)>) -> Result<()> {
     match owner {
         None => Ok(()),
         Some((user, group)) => lchown(path, Some(user), Some(group)).doing("give away", path.display()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_with_anything_else_in_it_is_refused_and_keeps_its_rights() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
+        let mode = || fs::metadata(folder.path()).unwrap().permissions().mode() & 0o777;
+        let layout = Layout::new(folder.path());
+        fs::create_dir(folder.path().join("log")).unwrap();
+        fs::create_dir(folder.path().join("lib")).unwrap();
+        let error = layout.make_volume().unwrap_err();
+        assert!(error.to_string().contains("holds lib") && mode() == 0o755, "{error}");
+        fs::remove_dir(folder.path().join("lib")).unwrap();
+        for ours in ["node.json", "data-0a.new", "lost+found"] {
+            fs::write(folder.path().join(ours), []).unwrap();
+        }
+        layout.make_volume().unwrap();
+        assert_eq!(mode(), 0o711);
     }
 }
