@@ -115,6 +115,13 @@ fn world() -> (Cluster, tempfile::TempDir, Region) {
     (cluster, folder, region)
 }
 
+/// A fork to the newest moment holds what the server holds.
+fn newest_is_whole(region: &Region, cluster: &Cluster) {
+    let forked = fork(&region.reopened(), &cluster.installation, TargetKind::Latest);
+    assert_eq!(forked.sql("SELECT sum(v) FROM t"), cluster.sql("SELECT sum(v) FROM t"));
+    forked.check();
+}
+
 /// How many calls one backup makes; the backup stays as the parent of those that follow.
 fn calls_of_a_backup(region: &Region, cluster: &Cluster) -> usize {
     let before = region.faults.calls().len();
@@ -133,9 +140,7 @@ fn an_agent_killed_anywhere_in_a_backup_leaves_only_backups_that_restore() {
     }
     churn(&cluster);
     region.back_up(&cluster);
-    let forked = fork(&region.reopened(), &cluster.installation, TargetKind::Latest);
-    assert_eq!(forked.sql("SELECT sum(v) FROM t"), cluster.sql("SELECT sum(v) FROM t"));
-    forked.check();
+    newest_is_whole(&region, &cluster);
 }
 
 #[test]
@@ -186,9 +191,7 @@ fn an_agent_killed_in_a_recovery_stops_it_and_nothing_is_promoted() {
         volume.await_end();
         assert!(!volume.has_promoted(), "killed at {call}: {}", volume.log());
     }
-    let forked = fork(&region.reopened(), &cluster.installation, TargetKind::Latest);
-    assert_eq!(forked.sql("SELECT sum(v) FROM t"), cluster.sql("SELECT sum(v) FROM t"));
-    forked.check();
+    newest_is_whole(&region, &cluster);
 }
 
 #[test]
@@ -208,9 +211,7 @@ fn a_server_killed_anywhere_in_its_backup_leaves_only_backups_that_restore() {
     }
     churn(&cluster);
     region.back_up(&cluster);
-    let forked = fork(&region.reopened(), &cluster.installation, TargetKind::Latest);
-    assert_eq!(forked.sql("SELECT sum(v) FROM t"), cluster.sql("SELECT sum(v) FROM t"));
-    forked.check();
+    newest_is_whole(&region, &cluster);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use farshore_agent::postgres::Layout;
 use farshore_agent::tasks::fork::{Fork, Opened};
 use farshore_engines::postgresql::provision::{Installation, Postmaster};
 use farshore_engines::postgresql::wire::Settings;
@@ -36,7 +37,7 @@ impl Volume {
 
     /// What the fork's server has logged.
     pub fn log(&self) -> String {
-        std::fs::read_to_string(self.path().join("log/postgresql.log")).unwrap_or_default()
+        std::fs::read_to_string(Layout::new(self.path()).log_file()).unwrap_or_default()
     }
 
     /// The fork's server, if it lives.
