@@ -30,7 +30,14 @@ pub fn store(url: &str, clock: Arc<dyn Clock>) -> Result<Arc<dyn ObjectStore>> {
 pub fn repositories(args: &StoreArgs, clock: Arc<dyn Clock>) -> Result<Vec<Repository>> {
     let root = store(&args.store, clock)?;
     match Repository::open(root.clone()) {
-        Ok(repository) => return Ok(vec![repository]),
+        Ok(repository) => {
+            let here = repository.service();
+            return match args.service.as_deref().is_some_and(|asked| asked != here.as_str()) {
+                false => Ok(vec![repository]),
+                true => Err(Error::invalid(format!("{} is the folder of service {here}", args.store))
+                    .hint("give the region's store, or leave --service out")),
+            };
+        }
         Err(error) if error.kind() == ErrorKind::Missing => {}
         Err(error) => return Err(error),
     }

@@ -116,13 +116,29 @@ pub fn announce(args: &RegionArgs, status: &Status, as_json: bool) {
     output::say("  Ctrl-C stops protecting; the server is left alone.");
 }
 
-/// Turns SIGINT and SIGTERM into a wish to stop.
+/// Exit status of a process that the second signal has ended.
+const INTERRUPTED: i32 = 130;
+
+/// Turns the first SIGINT or SIGTERM into a wish to stop; the second ends the process at once, which loses nothing but time.
 pub fn stop_on_signal(stop: &Arc<Progress>) -> Result<()> {
+    on_signal(stop, true)
+}
+
+/// The same, but the second signal does nothing: for work that must clean up behind itself.
+pub fn stop_and_clean_up(stop: &Arc<Progress>) -> Result<()> {
+    on_signal(stop, false)
+}
+
+fn on_signal(stop: &Arc<Progress>, second_ends: bool) -> Result<()> {
     let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(|error| Error::io(error, "listen for", "signals"))?;
     let stop = stop.clone();
     std::thread::spawn(move || {
-        if signals.forever().next().is_some() {
+        let mut signals = signals.forever();
+        if signals.next().is_some() {
             stop.stop();
+        }
+        if second_ends && signals.next().is_some() {
+            std::process::exit(INTERRUPTED);
         }
     });
     Ok(())

@@ -20,10 +20,20 @@ pub fn run(data: &Path, as_json: bool, clock: Arc<dyn Clock>) -> Result<ExitCode
     let host = Host::new(None, clock, Arc::new(SystemEntropy))?;
     let mut stopped = Vec::new();
     let data = std::path::absolute(data).doing("find", data.display())?;
+    let mut failed = None;
     for volume in volumes(&data, DEPTH_MAX)? {
-        if fork::stop(&host, &volume)? {
-            stopped.push(volume);
+        // One that does not stop keeps none of the others running.
+        match fork::stop(&host, &volume) {
+            Ok(true) => stopped.push(volume),
+            Ok(false) => {}
+            Err(error) => drop(failed.get_or_insert(error)),
         }
+    }
+    if let Some(error) = failed {
+        if !as_json {
+            stopped.iter().for_each(|volume| output::say(&format!("Stopped {}.", volume.display())));
+        }
+        return Err(error);
     }
     match (as_json, stopped.is_empty()) {
         (true, _) => output::json(&json!({"stopped": stopped})),

@@ -24,6 +24,9 @@ pub fn make(file: &Path) -> Result<Identity> {
         .doing("make key file", file.display())?;
     out.write_all(identity.to_file_text().as_bytes()).doing("write", file.display())?;
     out.sync_all().doing("make durable", file.display())?;
+    // Backups that are made for this key must not outlive its name in the folder.
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    farshore_agent::durable::sync_directory(folder)?;
     Ok(identity)
 }
 

@@ -27,7 +27,7 @@ use farshore_types::{Clock, Progress, Result, SystemEntropy};
 
 use self::report::Report;
 use self::scene::Scene;
-use super::attach::stop_on_signal;
+use super::attach::stop_and_clean_up;
 use crate::cli::DemoArgs;
 use crate::{installed, output};
 
@@ -36,7 +36,7 @@ pub fn run(args: &DemoArgs, as_json: bool, clock: &Arc<dyn Clock>) -> Result<Exi
     let host = Host::new(None, clock.clone(), Arc::new(SystemEntropy))?;
     let installation = installed::newest(&host, args.bin.as_deref())?;
     let stop = Arc::new(Progress::default());
-    stop_on_signal(&stop)?;
+    stop_and_clean_up(&stop)?;
     let folder = Scene::folder_for(args.keep.as_deref(), &host)?;
     let scene = Scene { folder, keep: args.keep.is_some(), host, installation, stop, as_json };
     let mut report = Report { version: scene.installation.version.clone(), ..Report::default() };

@@ -105,7 +105,11 @@ fn add_file<W: Write>(
         let appended = tar.append_data(header, &entry.path, Exactly { inner: outlet, left: entry.size });
         let written = writing.join().map_err(|_| Error::bug("the export's reader panicked"))?;
         progress.add_bytes(entry.size);
-        written.and(appended.doing("archive", &entry.path))
+        match appended {
+            // The archive could not be written: that our reader found nobody to read to is only what followed.
+            Err(error) if error.kind() != std::io::ErrorKind::UnexpectedEof => Err(error).doing("archive", &entry.path),
+            appended => written.and(appended.doing("archive", &entry.path)),
+        }
     })
 }
 

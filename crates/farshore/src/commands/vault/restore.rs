@@ -11,6 +11,7 @@ use farshore_engines::postgresql::history::segment_name;
 use farshore_types::error::ErrorContext;
 use farshore_types::{Clock, Error, Position, Progress, Result, units};
 use farshore_vault::Vault;
+use farshore_vault::format::catalog::EntryKind;
 use farshore_vault::read::{ContentReader, OpenBackup, Piece, restore};
 use serde_json::json;
 
@@ -88,6 +89,10 @@ fn one_file(vault: &Vault, backup: &OpenBackup, path: &str, to: &Path) -> Result
     };
     let found = backup.entries(vault)?.find(|entry| entry.as_ref().map_or(true, |entry| entry.path == path));
     let entry = found.transpose()?.ok_or_else(missing)?;
+    if entry.kind != EntryKind::File {
+        return Err(Error::invalid(format!("{path} is a folder or a link, not a file"))
+            .hint("`farshore vault export` writes all of a backup"));
+    }
     let mut out: Box<dyn Write> = match to == Path::new("-") {
         true => Box::new(std::io::stdout().lock()),
         false => Box::new(fs::File::create_new(to).doing("make", to.display())?),

@@ -20,7 +20,8 @@ pub fn run(store: &StoreArgs, text: &str, files: bool, as_json: bool, clock: Arc
     if as_json {
         let reach = window.map(|window| {
             let reach = window.reach;
-            json!({"from": reach.from, "from_time": reach.from_time.to_string(), "to": reach.to, "to_time": reach.to_time.to_string(), "timeline": window.timeline})
+            json!({"from": reach.from.to_string(), "from_time": reach.from_time.to_string(), "to": reach.to.to_string(), "to_time": reach.to_time.to_string(), "timeline": window.timeline,
+                "broken": window.broken.map(|broken| broken.to_string())})
         });
         let names = if files { Some(paths(&vault, &backup)?) } else { None };
         output::json(
@@ -44,6 +45,9 @@ pub fn run(store: &StoreArgs, text: &str, files: bool, as_json: bool, clock: Arc
             window.reach.from_time, window.reach.to_time, window.reach.from, window.reach.to, window.timeline.0
         )),
         None => output::say("  restores  nothing: the log that it needs is not here"),
+    }
+    if let Some(broken) = window.and_then(|window| window.broken) {
+        output::say(&format!("  BROKEN    {broken}"));
     }
     for (path, block) in &backup.body.bad_pages {
         output::say(&format!("  DAMAGED on the source: {path}, block {block}"));

@@ -48,7 +48,11 @@ pub fn run(
     if as_json {
         let value = |finding: &Finding| json!({"object": finding.object, "what": finding.what, "damage": finding.gravity == Gravity::Damage, "breaks": finding.breaks});
         output::json(
-            &json!({"matched": damaged == 0, "findings": findings.iter().map(value).collect::<Vec<_>>(), "verified": format!("{verified:?}")}),
+            &json!({"matched": damaged == 0, "findings": findings.iter().map(value).collect::<Vec<_>>(), "verified": {
+                "objects": verified.listed.objects, "bytes": verified.listed.bytes, "scrubbed": verified.scrubbed.objects,
+                "segments": verified.segments.objects, "pages": verified.pages, "pages_unchecked": verified.pages_unchecked,
+                "backups": verified.backups.iter().map(|name| name.id).collect::<Vec<_>>(), "broken": verified.broken,
+            }}),
         );
     } else {
         for finding in &findings {
