@@ -25,6 +25,7 @@ make_client() {
 }
 
 for pins in "$root"/scripts/avn/*.txt; do
-  version="$(basename "$pins" .txt)"
-  avn_is_there "$version" || make_client "$version" "$pins"
+  version="${pins##*/}"
+  version="${version%.txt}"
+  avn_is_there "$dir/$version" "$pins" || make_client "$version" "$pins"
 done

@@ -105,16 +105,15 @@ avn_clients() { printf '%s/avn\n' "$(tools_dir)"; }
 # What the environment made from the pins $1 in the folder $2 is stamped with.
 avn_stamp() { printf '%s\n%s\n' "$2" "$(<"$1")"; }
 
-# True when the environment of version $1 is complete and made from the pins of today.
-avn_is_there() {
-  local into
-  into="$(avn_clients)/$1"
-  [ -x "$into/bin/avn" ] && [ -e "$into/stamp" ] &&
-    [ "$(<"$into/stamp")" = "$(avn_stamp "$root/scripts/avn/$1.txt" "$into")" ]
-}
+# True when the environment $1 is complete and made from today's pins $2.
+avn_is_there() { [ -x "$1/bin/avn" ] && [ -e "$1/stamp" ] && [ "$(<"$1/stamp")" = "$(avn_stamp "$2" "$1")" ]; }
 
 # True when every version is there.
 avn_all_there() {
-  local pins
-  for pins in "$root"/scripts/avn/*.txt; do avn_is_there "$(basename "$pins" .txt)" || return 1; done
+  local dir pins version
+  dir="$(avn_clients)"
+  for pins in "$root"/scripts/avn/*.txt; do
+    version="${pins##*/}"
+    avn_is_there "$dir/${version%.txt}" "$pins" || return 1
+  done
 }
