@@ -3,7 +3,7 @@
 use farshore_types::{Entropy, Error, Generation, Position, Result, SessionId, Timeline, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::format::seal::{FrameKind, ObjectKind, Opening, Place, Sealer, Squeeze, Unsqueeze};
+use crate::format::seal::{FrameKind, ObjectKind, Opening, Place, Sealer, Squeeze};
 use crate::names::{BLOCK_BYTES, HistoryName, JournalName, RangeName};
 use crate::primitives::{Hash, check_hash, damaged};
 use crate::repository::{Repository, Vault};
@@ -156,13 +156,7 @@ fn open(vault: &Vault, place: &Place, name: &str, plain: &Plain, bytes: &[u8], o
     let opening = Opening::parse(name, bytes)?;
     check_plain(name, &opening, plain)?;
     let opener = opening.open(name, place, vault.root_of(opening.key_id(), name)?)?;
-    opener.all(bytes, opening.frames_at, &mut Unsqueeze::new()?, &mut |header, _, raw| {
-        if header.kind != FrameKind::Log {
-            return Err(damaged(name, "it holds a frame that is not log"));
-        }
-        out.extend_from_slice(raw);
-        Ok(())
-    })
+    opener.append_all(bytes, opening.frames_at, FrameKind::Log, out)
 }
 
 /// Opens a range: its log bytes are added to `out`. `bytes` are the whole object.

@@ -64,28 +64,41 @@ impl Vault {
 
     /// What is archived from `from` on without a hole, filled up with zeros.
     fn filled_segment(&self, stream: &str, timeline: Timeline, from: Position, size: u64) -> Result<LogSegment> {
-        let ranges = self.ranges(stream, timeline, from, Position(from.0 + size))?;
+        let end = Position(from.0 + size);
+        let ranges = self.ranges(stream, timeline, from, end)?;
         let mut segment = LogSegment { bytes: Vec::with_capacity(size as usize), filled: 0 };
         let mut raw = Vec::new();
         for range in ranges {
-            if range.from.0 > from.0 + segment.filled {
+            let reached = from.0 + segment.filled;
+            if range.from.0 > reached {
                 break;
             }
-            raw.clear();
             let bytes = self.repository.store().get(&range.to_string()).doing("read", "the journal")?;
-            open_range(self, &range, &bytes, &mut raw)?;
-            self.join(&range, &raw, from, &mut segment)?;
+            if range.from.0 == reached && range.to <= end {
+                open_range(self, &range, &bytes, &mut segment.bytes)?;
+            } else {
+                raw.clear();
+                open_range(self, &range, &bytes, &mut raw)?;
+                self.join(&range, &raw, (from, end), &mut segment)?;
+            }
+            segment.filled = segment.bytes.len() as u64;
         }
         segment.bytes.resize(size as usize, 0);
         Ok(segment)
     }
 
     /// Adds a range to a segment; where it overlaps what is there, the bytes must be equal.
-    fn join(&self, range: &RangeName, raw: &[u8], from: Position, segment: &mut LogSegment) -> Result<()> {
+    fn join(
+        &self,
+        range: &RangeName,
+        raw: &[u8],
+        (from, end): (Position, Position),
+        segment: &mut LogSegment,
+    ) -> Result<()> {
         let skip = from.0.saturating_sub(range.from.0) as usize;
         let at = range.from.0.max(from.0) - from.0;
         let raw = raw.get(skip..).unwrap_or_default();
-        let room = segment.bytes.capacity() - at as usize;
+        let room = (end.0 - from.0 - at) as usize;
         let raw = &raw[..raw.len().min(room)];
         let overlap = (segment.filled - at).min(raw.len() as u64) as usize;
         if segment.bytes[at as usize..at as usize + overlap] != raw[..overlap] {
@@ -96,7 +109,6 @@ impl Vault {
             return Err(damaged(&range.to_string(), &what));
         }
         segment.bytes.extend_from_slice(&raw[overlap..]);
-        segment.filled = segment.bytes.len() as u64;
         Ok(())
     }
 

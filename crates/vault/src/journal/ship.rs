@@ -167,7 +167,7 @@ impl Shipper<'_> {
     }
 
     fn seal_all(&self, numbered: &Receiver<(u64, Shipment)>, sealed: &Sender<Sealed>) -> Result<()> {
-        let mut squeeze = Squeeze::new(self.settings.level)?;
+        let mut squeeze = Squeeze::for_log(self.settings.level)?;
         for (number, mut shipment) in numbered {
             let Shipment { timeline, from, moment, ref bytes } = shipment;
             let range = Range { stream: &self.settings.stream, timeline, from, bytes, moment };
