@@ -3,8 +3,8 @@
 //! A cell without a policy means that the plan is not offered; a policy that keeps nothing means that there are no
 //! backups. Numbers only: when a backup is due and which one may go is decided elsewhere.
 
-use crate::plan::Tier;
 use crate::service_type::ServiceType;
+use crate::tier::Tier;
 
 /// To what a service can be brought back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -157,77 +157,79 @@ mod tests {
         }
     }
 
+    /// Type, tier, what is kept in words, hours that can be restored.
+    #[rustfmt::skip]
+    const TABLE: [(ServiceType, Tier, &str, Option<u32>); 60] = [
+        (Pg, Hobbyist, "every 24 h, 1 kept", None),
+        (Pg, Startup, "PITR 2", Some(2 * 24)),
+        (Pg, Business, "PITR 14", Some(14 * 24)),
+        (Pg, Premium, "PITR 30", Some(30 * 24)),
+        (Mysql, Hobbyist, "every 24 h, 1 kept", None),
+        (Mysql, Startup, "PITR 2", Some(2 * 24)),
+        (Mysql, Business, "PITR 14", Some(14 * 24)),
+        (Mysql, Premium, "PITR 30", Some(30 * 24)),
+        (Opensearch, Hobbyist, "every 24 h, 1 kept", None),
+        (Opensearch, Startup, "hourly a day, daily 3", Some(3 * 24)),
+        (Opensearch, Business, "hourly a day, daily 14", Some(14 * 24)),
+        (Opensearch, Premium, "hourly a day, daily 30", Some(30 * 24)),
+        (Cassandra, Hobbyist, "-", None),
+        (Cassandra, Startup, "every 24 h, 1 kept", None),
+        (Cassandra, Business, "every 24 h, 1 kept", None),
+        (Cassandra, Premium, "every 24 h, 1 kept", None),
+        (Redis, Hobbyist, "every 12 h, 1 kept", None),
+        (Redis, Startup, "every 12 h, 2 kept", Some(24)),
+        (Redis, Business, "every 12 h, 6 kept", Some(3 * 24)),
+        (Redis, Premium, "every 12 h, 26 kept", Some(13 * 24)),
+        (Influxdb, Hobbyist, "-", None),
+        (Influxdb, Startup, "every 12 h, 5 kept", Some(60)),
+        (Influxdb, Business, "-", None),
+        (Influxdb, Premium, "-", None),
+        (Flink, Hobbyist, "-", None),
+        (Flink, Startup, "every 1 h, 2 kept", Some(2)),
+        (Flink, Business, "every 1 h, 2 kept", Some(2)),
+        (Flink, Premium, "-", None),
+        (M3db, Hobbyist, "-", None),
+        (M3db, Startup, "every 24 h, 1 kept", None),
+        (M3db, Business, "every 24 h, 6 kept", Some(6 * 24)),
+        (M3db, Premium, "every 24 h, 13 kept", Some(13 * 24)),
+        (M3aggregator, Hobbyist, "-", None),
+        (M3aggregator, Startup, "-", None),
+        (M3aggregator, Business, "none", None),
+        (M3aggregator, Premium, "none", None),
+        (M3coordinator, Hobbyist, "-", None),
+        (M3coordinator, Startup, "-", None),
+        (M3coordinator, Business, "none", None),
+        (M3coordinator, Premium, "none", None),
+        (Grafana, Hobbyist, "-", None),
+        (Grafana, Startup, "every 1 h, 24 kept", Some(24)),
+        (Grafana, Business, "-", None),
+        (Grafana, Premium, "-", None),
+        (Clickhouse, Hobbyist, "every 24 h, 2 kept", Some(2 * 24)),
+        (Clickhouse, Startup, "every 24 h, 2 kept", Some(2 * 24)),
+        (Clickhouse, Business, "every 24 h, 14 kept", Some(14 * 24)),
+        (Clickhouse, Premium, "every 24 h, 30 kept", Some(30 * 24)),
+        (Kafka, Hobbyist, "none", None),
+        (Kafka, Startup, "none", None),
+        (Kafka, Business, "none", None),
+        (Kafka, Premium, "none", None),
+        (KafkaConnect, Hobbyist, "none", None),
+        (KafkaConnect, Startup, "none", None),
+        (KafkaConnect, Business, "none", None),
+        (KafkaConnect, Premium, "none", None),
+        (KafkaMirrormaker, Hobbyist, "none", None),
+        (KafkaMirrormaker, Startup, "none", None),
+        (KafkaMirrormaker, Business, "none", None),
+        (KafkaMirrormaker, Premium, "none", None),
+    ];
+
     #[test]
     fn every_type_and_tier_keeps_what_is_documented() {
-        #[rustfmt::skip]
-        let table = [
-            (Pg, Hobbyist, "every 24 h, 1 kept", None),
-            (Pg, Startup, "PITR 2", Some(2 * 24)),
-            (Pg, Business, "PITR 14", Some(14 * 24)),
-            (Pg, Premium, "PITR 30", Some(30 * 24)),
-            (Mysql, Hobbyist, "every 24 h, 1 kept", None),
-            (Mysql, Startup, "PITR 2", Some(2 * 24)),
-            (Mysql, Business, "PITR 14", Some(14 * 24)),
-            (Mysql, Premium, "PITR 30", Some(30 * 24)),
-            (Opensearch, Hobbyist, "every 24 h, 1 kept", None),
-            (Opensearch, Startup, "hourly a day, daily 3", Some(3 * 24)),
-            (Opensearch, Business, "hourly a day, daily 14", Some(14 * 24)),
-            (Opensearch, Premium, "hourly a day, daily 30", Some(30 * 24)),
-            (Cassandra, Hobbyist, "-", None),
-            (Cassandra, Startup, "every 24 h, 1 kept", None),
-            (Cassandra, Business, "every 24 h, 1 kept", None),
-            (Cassandra, Premium, "every 24 h, 1 kept", None),
-            (Redis, Hobbyist, "every 12 h, 1 kept", None),
-            (Redis, Startup, "every 12 h, 2 kept", Some(24)),
-            (Redis, Business, "every 12 h, 6 kept", Some(3 * 24)),
-            (Redis, Premium, "every 12 h, 26 kept", Some(13 * 24)),
-            (Influxdb, Hobbyist, "-", None),
-            (Influxdb, Startup, "every 12 h, 5 kept", Some(60)),
-            (Influxdb, Business, "-", None),
-            (Influxdb, Premium, "-", None),
-            (Flink, Hobbyist, "-", None),
-            (Flink, Startup, "every 1 h, 2 kept", Some(2)),
-            (Flink, Business, "every 1 h, 2 kept", Some(2)),
-            (Flink, Premium, "-", None),
-            (M3db, Hobbyist, "-", None),
-            (M3db, Startup, "every 24 h, 1 kept", None),
-            (M3db, Business, "every 24 h, 6 kept", Some(6 * 24)),
-            (M3db, Premium, "every 24 h, 13 kept", Some(13 * 24)),
-            (M3aggregator, Hobbyist, "-", None),
-            (M3aggregator, Startup, "-", None),
-            (M3aggregator, Business, "none", None),
-            (M3aggregator, Premium, "none", None),
-            (M3coordinator, Hobbyist, "-", None),
-            (M3coordinator, Startup, "-", None),
-            (M3coordinator, Business, "none", None),
-            (M3coordinator, Premium, "none", None),
-            (Grafana, Hobbyist, "-", None),
-            (Grafana, Startup, "every 1 h, 24 kept", Some(24)),
-            (Grafana, Business, "-", None),
-            (Grafana, Premium, "-", None),
-            (Clickhouse, Hobbyist, "every 24 h, 2 kept", Some(2 * 24)),
-            (Clickhouse, Startup, "every 24 h, 2 kept", Some(2 * 24)),
-            (Clickhouse, Business, "every 24 h, 14 kept", Some(14 * 24)),
-            (Clickhouse, Premium, "every 24 h, 30 kept", Some(30 * 24)),
-            (Kafka, Hobbyist, "none", None),
-            (Kafka, Startup, "none", None),
-            (Kafka, Business, "none", None),
-            (Kafka, Premium, "none", None),
-            (KafkaConnect, Hobbyist, "none", None),
-            (KafkaConnect, Startup, "none", None),
-            (KafkaConnect, Business, "none", None),
-            (KafkaConnect, Premium, "none", None),
-            (KafkaMirrormaker, Hobbyist, "none", None),
-            (KafkaMirrormaker, Startup, "none", None),
-            (KafkaMirrormaker, Business, "none", None),
-            (KafkaMirrormaker, Premium, "none", None),
-        ];
-        for (service_type, tier, expect, window_hours) in table {
+        for (service_type, tier, expect, window_hours) in TABLE {
             let cell = backup_policy(service_type, tier);
             assert_eq!(said(cell), expect, "{service_type} {tier}");
             assert_eq!(cell.and_then(|policy| policy.window_hours()), window_hours, "{service_type} {tier}");
         }
-        assert_eq!(table.len(), ServiceType::ALL.len() * Tier::ALL.len());
+        assert_eq!(TABLE.len(), ServiceType::ALL.len() * Tier::ALL.len());
     }
 
     #[test]

@@ -1,61 +1,10 @@
 //! Plans: what size and what policy a service has been given. The documented ones are made from one table; an operator may
 //! add further ones with the same fields. Facts only: whether a machine has room is decided elsewhere.
 
-use std::fmt;
-use std::str::FromStr;
-
 use crate::backup_policy::{BackupPolicy, backup_policy};
 use crate::error::{Error, Result};
 use crate::service_type::ServiceType;
-
-/// The four levels of a plan.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Tier {
-    /// To try something out: one small node, one backup for disaster recovery, no forks.
-    Hobbyist,
-    /// One node with a window of days.
-    Startup,
-    /// A standby, and two weeks.
-    Business,
-    /// Two standbys, and a month.
-    Premium,
-}
-
-impl Tier {
-    /// All of them, smallest first.
-    pub const ALL: [Tier; 4] = [Tier::Hobbyist, Tier::Startup, Tier::Business, Tier::Premium];
-
-    /// The word with which the names of plans begin.
-    pub fn name(self) -> &'static str {
-        match self {
-            Tier::Hobbyist => "hobbyist",
-            Tier::Startup => "startup",
-            Tier::Business => "business",
-            Tier::Premium => "premium",
-        }
-    }
-
-    /// Whether services of this tier can be forked.
-    pub fn can_be_forked(self) -> bool {
-        self != Tier::Hobbyist
-    }
-}
-
-impl fmt::Display for Tier {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl FromStr for Tier {
-    type Err = Error;
-    fn from_str(text: &str) -> Result<Self> {
-        Tier::ALL.into_iter().find(|tier| tier.name() == text).ok_or_else(|| {
-            let shown: String = text.chars().take(64).collect();
-            Error::invalid(format!("{shown:?} is not a tier")).hint("use one of hobbyist, startup, business, premium")
-        })
-    }
-}
+use crate::tier::Tier;
 
 /// What size and what policy a service has been given.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -307,13 +256,5 @@ mod tests {
         assert_eq!(pg("hobbyist").disk_mib_for(Some(8 * gib)).unwrap(), 8 * gib);
         let error = pg("hobbyist").disk_mib_for(Some(18 * gib)).unwrap_err().to_string();
         assert_eq!(error, "plan hobbyist cannot have a disk of 18432 MiB (the plan always has 8192)");
-    }
-
-    #[test]
-    fn hobbyist_services_alone_cannot_be_forked() {
-        assert_eq!(Tier::ALL.map(Tier::can_be_forked), [false, true, true, true]);
-        for tier in Tier::ALL {
-            assert_eq!(tier.name().parse::<Tier>().unwrap(), tier);
-        }
     }
 }
