@@ -1,0 +1,241 @@
+//! What the use cases ask of hosts: the seam to the agents. Implemented over an agent in the same process by the binary, and by a
+//! simulated host in tests.
+//!
+//! Every verb blocks, may be repeated, and is refused (`Conflict`) when its generation is lower than one that the host has seen: whoever
+//! was paused and replaced changes nothing. What a host was told it keeps doing by itself.
+
+use std::collections::BTreeMap;
+
+use farshore_types::{Generation, Progress, RegionName, Result, ServiceId, Target, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// One node as it shall be.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NodeOrder {
+    /// The service, as it is named in stores.
+    pub service: ServiceId,
+    /// In whose name.
+    pub generation: Generation,
+    /// Major version of the engine.
+    pub major: u32,
+    /// Where its backups and its log go.
+    pub region: RegionName,
+    /// TCP port; `None`: the host chooses one.
+    pub port: Option<u16>,
+    /// Memory that it may use, in MiB.
+    pub memory_mib: u32,
+    /// Data that it may hold, in MiB.
+    pub disk_mib: u64,
+    /// From where one may connect: `ADDRESS/PREFIX`.
+    pub networks: Vec<String>,
+    /// Settings of the server, rendered from the service's options.
+    pub settings: Vec<(String, String)>,
+    /// Certificate with its chain, PEM.
+    pub certificate: String,
+    /// Its private key, PEM: secret.
+    pub key: String,
+}
+
+/// Where a node was put.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeAddress {
+    /// Name or address that clients use.
+    pub host: String,
+    /// TCP port.
+    pub port: u16,
+    /// The server's version as printed.
+    pub version: String,
+}
+
+/// From which backups, and to where.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RestoreOrder {
+    /// The region whose copy is read.
+    pub region: RegionName,
+    /// Whose backups.
+    pub source: ServiceId,
+    /// To where.
+    pub target: Target,
+    /// The backup to start from; `None`: the best one for the target.
+    pub backup: Option<String>,
+}
+
+/// What a restore did.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RestoreReport {
+    /// Where the node is.
+    pub address: NodeAddress,
+    /// The backup it was made from.
+    pub backup: String,
+    /// The newest moment that could have been restored.
+    pub window_end: Timestamp,
+    /// Bytes of the files.
+    pub bytes: u64,
+    /// Seconds for the files, and for the log.
+    pub seconds: (f64, f64),
+}
+
+/// A backup that was taken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackupReport {
+    /// Its name.
+    pub name: String,
+    /// Bytes of the files.
+    pub raw_bytes: u64,
+    /// Bytes put.
+    pub new_bytes: u64,
+    /// Damaged pages found on the source.
+    pub bad_pages: u64,
+}
+
+/// What a node's server is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NodeState {
+    /// There is no node.
+    Absent,
+    /// The node is known, its data is gone.
+    Lost,
+    /// Stopped as ordered.
+    Stopped,
+    /// It should run and does not.
+    Crashed,
+    /// Starting, recovering or stopping.
+    Busy,
+    /// It answers queries.
+    Ready,
+}
+
+/// One look at a node.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NodeView {
+    /// What its server does.
+    pub state: NodeState,
+    /// Everything up to this moment is in the store.
+    pub archived_to: Option<Timestamp>,
+    /// Seconds of data that would be lost with the node now.
+    pub at_risk_s: f64,
+    /// How often the journal was broken: after each break a full backup is due.
+    pub breaks: u64,
+    /// What is wrong, if anything.
+    pub trouble: Option<String>,
+    /// Bytes of its data.
+    pub disk_bytes: Option<u64>,
+    /// Figures by name, for charts: `cpu_percent`, `memory_bytes`, `connections` and so on.
+    pub figures: BTreeMap<String, f64>,
+}
+
+/// One stored backup.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredBackup {
+    /// Its name.
+    pub name: String,
+    /// 1 and up.
+    pub sequence: u32,
+    /// When it was consistent.
+    pub taken_at: Timestamp,
+    /// Bytes of the files.
+    pub raw_bytes: u64,
+    /// Bytes that it needs in the store.
+    pub stored_bytes: u64,
+    /// Whether it shares nothing with others.
+    pub full: bool,
+    /// What is wrong with it, if anything.
+    pub flags: Vec<String>,
+}
+
+/// What a region's store holds of a service.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Stock {
+    /// Backups, oldest first.
+    pub backups: Vec<StoredBackup>,
+    /// Stretches of moments that restore, oldest first.
+    pub windows: Vec<(Timestamp, Timestamp)>,
+    /// Backups that cannot be used, each with its reason.
+    pub damaged: Vec<String>,
+}
+
+/// What is kept of a service's backups.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keep {
+    /// Every moment of so many days of 24 hours.
+    Days(u32),
+    /// So many backups.
+    Count(u32),
+}
+
+/// A change to the users and databases of a running node.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Change {
+    /// Makes the administrator with its database, or gives it this password.
+    Found {
+        /// Name of the administrator.
+        administrator: String,
+        /// Its password: secret.
+        password: String,
+        /// The first database.
+        database: String,
+    },
+    /// Makes a user: name, password (secret). `Conflict` if it exists.
+    CreateUser(String, String),
+    /// Gives a user, made if absent, a password: name, password (secret).
+    SetPassword(String, String),
+    /// Removes a user; the second name is the administrator's.
+    DropUser(String, String),
+    /// Makes a database for an owner.
+    CreateDatabase(String, String),
+    /// Removes a database.
+    DropDatabase(String),
+}
+
+/// Users and databases of a running node.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Inhabitants {
+    /// Users that may log in.
+    pub users: Vec<String>,
+    /// Databases.
+    pub databases: Vec<String>,
+}
+
+/// A line that an engine or an agent wrote.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogLine {
+    /// When.
+    pub at: Timestamp,
+    /// Which program.
+    pub unit: String,
+    /// What.
+    pub text: String,
+}
+
+/// The hosts of all regions.
+pub trait Hosts: Send + Sync {
+    /// Major versions of an engine (`pg`) that a region's hosts can run, newest first; `Missing` says how to install one.
+    fn versions(&self, region: &RegionName, service_type: &str) -> Result<Vec<u32>>;
+    /// Makes the node if it is not there, gives it what the order says, starts it and archives its log.
+    fn provision(&self, order: &NodeOrder) -> Result<NodeAddress>;
+    /// Makes the node from a backup, to a moment, then as `provision`. `progress` counts bytes.
+    fn restore(&self, order: &NodeOrder, restore: &RestoreOrder, progress: &Progress) -> Result<RestoreReport>;
+    /// Refuses what `restore` would refuse, without making anything.
+    fn check_restore(&self, restore: &RestoreOrder) -> Result<()>;
+    /// Takes a backup of a running node. `progress` counts bytes.
+    fn back_up(&self, service: &ServiceId, generation: Generation, progress: &Progress) -> Result<BackupReport>;
+    /// Stops the node's server and ships its log to the very end.
+    fn stop(&self, service: &ServiceId, generation: Generation) -> Result<()>;
+    /// Removes the node with all its data.
+    fn remove(&self, service: &ServiceId, generation: Generation) -> Result<()>;
+    /// What a node is doing; never waits long.
+    fn view(&self, service: &ServiceId) -> Result<NodeView>;
+    /// Changes users and databases of a running node.
+    fn change(&self, service: &ServiceId, change: &Change) -> Result<()>;
+    /// Users and databases of a running node.
+    fn inhabitants(&self, service: &ServiceId) -> Result<Inhabitants>;
+    /// The newest lines of a node's log, oldest first, at most `limit`.
+    fn log(&self, service: &ServiceId, limit: usize) -> Result<Vec<LogLine>>;
+    /// What a region's store holds of a service.
+    fn stock(&self, region: &RegionName, service: &ServiceId) -> Result<Stock>;
+    /// Deletes what need not be kept; gives how many backups went. Never the last good one.
+    fn expire(&self, region: &RegionName, service: &ServiceId, keep: Keep) -> Result<u64>;
+    /// Makes every backup of a service in a region unreadable for ever.
+    fn shred(&self, region: &RegionName, service: &ServiceId) -> Result<()>;
+}
