@@ -2,8 +2,9 @@
 //!
 //! [`wire`] talks to a server, [`snapshot`] freezes it for a backup, [`files`] lists what to read, [`page`] and
 //! [`control`] know its bytes on disk, [`replication`] and [`history`] its log, [`provision`] and [`recovery`] write its
-//! settings, [`attach`] says which rights are needed on a cluster made by somebody else.
+//! settings, [`admin`] its users and databases, [`attach`] says which rights are needed on a cluster made by somebody else.
 
+pub mod admin;
 pub mod attach;
 pub mod conf;
 pub mod control;

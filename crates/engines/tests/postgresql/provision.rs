@@ -50,6 +50,7 @@ pub fn configuration(base: &Path) -> Configuration {
         connections_max: 20,
         shared_buffers_mib: 16,
         slot_keep_mib: 64,
+        door: None,
         extra: vec![("work_mem".to_string(), "5MB".to_string())],
     }
 }

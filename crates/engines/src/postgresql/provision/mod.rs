@@ -17,7 +17,7 @@ use super::conf;
 
 pub use installations::{Installation, candidates, version_program};
 pub use postmaster::{Postmaster, Readiness, readiness};
-pub use render::Configuration;
+pub use render::{Configuration, Door};
 
 /// initdb copies some 40 MB and syncs them.
 const INITDB_DEADLINE: Duration = Duration::from_secs(5 * 60);

@@ -1,10 +1,12 @@
 //! The configuration files of a cluster that Farshore makes: rendered whole, never edited. `postgresql.conf` only
 //! includes `farshore.conf`; what an operator sets with ALTER SYSTEM stands in `postgresql.auto.conf` and wins.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use farshore_types::snapshot::ClosingFile;
 use farshore_types::{Error, Result};
+use serde::{Deserialize, Serialize};
 
 use super::super::{conf, wire};
 
@@ -16,6 +18,58 @@ const MAP: &str = "farshore";
 const SENDERS: u32 = 10;
 /// Operator's settings accepted at most.
 const EXTRA_MAX: usize = 200;
+
+/// How a cluster is reached over TCP when it is offered to others: with TLS and a password, never as the superuser.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Door {
+    /// Server certificate with its chain, PEM.
+    pub certificate: PathBuf,
+    /// Its private key, PEM; the server's user alone may read it.
+    pub key: PathBuf,
+    /// From where one may connect: `ADDRESS/PREFIX`, at most 200.
+    pub networks: Vec<String>,
+}
+
+/// Networks of a door.
+const NETWORKS_MAX: usize = 200;
+
+impl Door {
+    fn settings(&self) -> Result<[(&'static str, String); 4]> {
+        Ok([
+            ("ssl", "on".to_string()),
+            ("ssl_cert_file", conf::path(&self.certificate)?.to_string()),
+            ("ssl_key_file", conf::path(&self.key)?.to_string()),
+            ("ssl_min_protocol_version", "TLSv1.2".to_string()),
+        ])
+    }
+
+    fn rules(&self, superuser: &str) -> Result<String> {
+        if self.networks.len() > NETWORKS_MAX {
+            let what = format!("{} networks given, at most {NETWORKS_MAX} are taken", self.networks.len());
+            return Err(Error::invalid(what));
+        }
+        let mut text = format!("host all {superuser} all reject\n");
+        for network in &self.networks {
+            let (address, prefix) = parse_network(network)?;
+            text.push_str(&format!("hostssl all all {address}/{prefix} scram-sha-256\n"));
+        }
+        Ok(text)
+    }
+}
+
+/// `ADDRESS/PREFIX`, or an address alone.
+fn parse_network(text: &str) -> Result<(IpAddr, u8)> {
+    let wrong =
+        || Error::invalid(format!("{text:?} is not a network")).hint("write ADDRESS/PREFIX, for example 10.0.0.0/8");
+    let (address, prefix) = text.split_once('/').map_or((text, None), |(address, prefix)| (address, Some(prefix)));
+    let address: IpAddr = address.parse().map_err(|_| wrong())?;
+    let longest = if address.is_ipv4() { 32 } else { 128 };
+    let prefix = prefix.map_or(Ok(longest), |prefix| prefix.parse::<u8>().map_err(|_| wrong()))?;
+    if prefix > longest {
+        return Err(wrong());
+    }
+    Ok((address, prefix))
+}
 
 /// What a cluster's configuration depends on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,12 +88,14 @@ pub struct Configuration {
     pub shared_buffers_mib: u32,
     /// `max_slot_wal_keep_size` in MiB: how much log a slot may hold back while the store is away. At least 64.
     pub slot_keep_mib: u32,
+    /// How others reach it; `None`: only this host may, without TLS.
+    pub door: Option<Door>,
     /// Further settings by name; they come last and win, except for those that Farshore must own.
     pub extra: Vec<(String, String)>,
 }
 
 /// Settings that an operator cannot change here: without them the agent would lose its cluster or its backups.
-const OWNED: [&str; 14] = [
+const OWNED: [&str; 18] = [
     "port",
     "listen_addresses",
     "unix_socket_directories",
@@ -54,6 +110,10 @@ const OWNED: [&str; 14] = [
     "max_slot_wal_keep_size",
     "archive_mode",
     "restore_command",
+    "ssl",
+    "ssl_cert_file",
+    "ssl_key_file",
+    "ssl_min_protocol_version",
 ];
 
 impl Configuration {
@@ -108,6 +168,9 @@ impl Configuration {
         for (name, value) in table {
             text.push_str(&conf::line(name, &value)?);
         }
+        for (name, value) in self.door.iter().map(Door::settings).collect::<Result<Vec<_>>>()?.into_iter().flatten() {
+            text.push_str(&conf::line(name, &value)?);
+        }
         text.push_str(&self.operators_settings()?);
         Ok(text)
     }
@@ -133,7 +196,11 @@ impl Configuration {
         for database in ["all", "replication"] {
             text.push_str(&format!("local {database} {superuser} peer map={MAP}\n"));
         }
-        text.push_str("local all all scram-sha-256\nhost all all 127.0.0.1/32 scram-sha-256\n");
+        text.push_str("local all all scram-sha-256\n");
+        match &self.door {
+            Some(door) => text.push_str(&door.rules(&superuser)?),
+            None => text.push_str("host all all 127.0.0.1/32 scram-sha-256\n"),
+        }
         Ok(text)
     }
 
@@ -162,7 +229,32 @@ mod tests {
             connections_max: 100,
             shared_buffers_mib: 128,
             slot_keep_mib: 4096,
+            door: None,
             extra: vec![("work_mem".to_string(), "8MB".to_string())],
+        }
+    }
+
+    #[test]
+    fn a_door_is_open_with_tls_and_a_password_only_and_never_for_the_superuser() {
+        let mut offered = configuration();
+        let file = |name: &str| PathBuf::from(format!("/srv/tls/{name}"));
+        let networks = vec!["127.0.0.1/32".to_string(), "10.1.0.0/16".to_string(), "2001:db8::1".to_string()];
+        offered.door = Some(Door { certificate: file("server.crt"), key: file("server.key"), networks });
+        let rules = offered.host_rules().unwrap();
+        let tcp: Vec<&str> = rules.lines().filter(|line| line.starts_with("host")).collect();
+        assert_eq!(
+            tcp,
+            [
+                "host all \"farshore\" all reject",
+                "hostssl all all 127.0.0.1/32 scram-sha-256",
+                "hostssl all all 10.1.0.0/16 scram-sha-256",
+                "hostssl all all 2001:db8::1/128 scram-sha-256",
+            ]
+        );
+        assert!(offered.settings().unwrap().contains("ssl = 'on'\n"));
+        for network in ["", "all", "10.0.0.0/33", "10.0.0.0/8 trust", "0.0.0.0/0\nhost all all all trust", "a.b"] {
+            offered.door.as_mut().unwrap().networks = vec![network.to_string()];
+            assert!(offered.host_rules().is_err(), "{network:?}");
         }
     }
 

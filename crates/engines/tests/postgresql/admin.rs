@@ -1,0 +1,83 @@
+//! Users and databases of a service, on real servers: what the administrator may do, and what it may not.
+
+use farshore_engines::postgresql::admin::{self, Founders};
+use farshore_engines::postgresql::wire::{Address, Connection, Settings, sqlstate};
+use farshore_types::ErrorKind;
+
+use crate::support::{Cluster, clock, installations};
+
+const FOUNDERS: Founders<'static> = Founders { administrator: "avnadmin", password: "s3cret'", database: "defaultdb" };
+
+fn log_in(cluster: &Cluster, user: &str, password: &str, database: &str) -> Result<Connection, ErrorKind> {
+    let settings = Settings::new(Address::loopback(cluster.port), user).with_password(password);
+    Connection::connect(&settings.with_database(database), clock()).map_err(|error| error.kind())
+}
+
+#[test]
+fn the_administrator_owns_its_databases_and_reaches_no_files_or_programs() {
+    for bin in installations() {
+        let cluster = Cluster::start(&bin);
+        let mut superuser = cluster.connect();
+        let major =
+            superuser.parameter("server_version").unwrap().split(['.', 'b', 'r']).next().unwrap().parse().unwrap();
+        for _ in 0..2 {
+            admin::found(&mut superuser, major, &FOUNDERS).unwrap();
+        }
+        let mut session = log_in(&cluster, "avnadmin", "s3cret'", "defaultdb").unwrap();
+        for allowed in [
+            "CREATE TABLE public.t (i int)",
+            "CREATE SCHEMA s",
+            "SELECT * FROM pg_stat_activity",
+            "CREATE DATABASE more",
+        ] {
+            session.query(allowed).unwrap_or_else(|error| panic!("{allowed}: {error}"));
+        }
+        for refused in [
+            "COPY t FROM PROGRAM 'id'",
+            "COPY t TO '/tmp/x'",
+            "SELECT pg_read_file('/etc/passwd')",
+            "GRANT pg_execute_server_program TO avnadmin",
+            "ALTER ROLE avnadmin SUPERUSER",
+            "ALTER SYSTEM SET work_mem = '1MB'",
+            "SELECT lo_import('/etc/passwd')",
+            "CREATE EXTENSION file_fdw",
+        ] {
+            let error = session.query(refused).expect_err(refused);
+            assert_eq!(sqlstate(&error), Some("42501"), "{refused}: {error}");
+        }
+        assert_eq!(admin::users(&mut superuser, "postgres").unwrap(), ["avnadmin"]);
+        assert_eq!(admin::databases(&mut superuser).unwrap(), ["defaultdb", "more"]);
+    }
+}
+
+#[test]
+fn users_and_databases_are_made_listed_and_removed_and_names_of_the_server_are_refused() {
+    for bin in installations() {
+        let mut cluster = Cluster::make(&bin, &[]);
+        cluster.run(&["log_statement=all"]);
+        let mut superuser = cluster.connect();
+        admin::create_user(&mut superuser, "o'hara \"x\"", "one").unwrap();
+        assert_eq!(admin::create_user(&mut superuser, "o'hara \"x\"", "two").unwrap_err().kind(), ErrorKind::Conflict);
+        admin::set_password(&mut superuser, "o'hara \"x\"", "two").unwrap();
+        assert!(log_in(&cluster, "o'hara \"x\"", "one", "postgres").is_err());
+        log_in(&cluster, "o'hara \"x\"", "two", "postgres").unwrap().close();
+        admin::create_database(&mut superuser, "shop", "o'hara \"x\"").unwrap();
+        let owner = admin::drop_user(&mut superuser, "o'hara \"x\"", "avnadmin").unwrap_err();
+        assert!(owner.kind() == ErrorKind::Conflict && owner.to_string().contains("REASSIGN OWNED"), "{owner}");
+        let _session = log_in(&cluster, "o'hara \"x\"", "two", "shop").unwrap();
+        admin::drop_database(&mut superuser, "shop").unwrap();
+        admin::drop_user(&mut superuser, "o'hara \"x\"", "avnadmin").unwrap();
+        assert_eq!(admin::drop_database(&mut superuser, "shop").unwrap_err().kind(), ErrorKind::Missing);
+        assert_eq!(admin::drop_user(&mut superuser, "nobody", "avnadmin").unwrap_err().kind(), ErrorKind::Missing);
+        for reserved in ["postgres", "pg_x", "template1", "", "a\nb", &"x".repeat(64)] {
+            assert_eq!(
+                admin::create_user(&mut superuser, reserved, "p").unwrap_err().kind(),
+                ErrorKind::Invalid,
+                "{reserved}"
+            );
+            assert!(admin::create_database(&mut superuser, reserved, "avnadmin").is_err(), "{reserved}");
+        }
+        let log = cluster.log();
+        assert!(log.contains("SCRAM-SHA-256$") && !log.contains("'two'"), "a password stands in the server's log");
+    }
+}
