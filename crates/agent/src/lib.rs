@@ -6,6 +6,7 @@
 
 pub mod account;
 pub mod durable;
+pub mod fleet;
 pub mod host;
 pub mod ledger;
 pub mod place;

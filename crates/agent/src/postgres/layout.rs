@@ -13,7 +13,7 @@ use crate::account::Account;
 const VOLUME_MODE: u32 = 0o711;
 const PRIVATE_MODE: u32 = 0o700;
 /// All that may lie in a volume: what stands below, what a fork adds, and what a file system has by itself.
-const OURS: [&str; 12] = [
+const OURS: [&str; 16] = [
     "data",
     "tablespaces",
     "run",
@@ -23,6 +23,10 @@ const OURS: [&str; 12] = [
     "superuser.password",
     "superuser.password.tmp",
     "node.lock",
+    "fork.lock",
+    "fork.json",
+    "fork.json.tmp",
+    "tls",
     "staging",
     "farshore",
     "lost+found",

@@ -7,7 +7,7 @@ use std::path::{Component, Path};
 use std::time::Duration;
 
 use farshore_engines::postgresql::control::{State, read_stable};
-use farshore_engines::postgresql::provision::{Configuration, Installation, Postmaster, Readiness, readiness};
+use farshore_engines::postgresql::provision::{Configuration, Door, Installation, Postmaster, Readiness, readiness};
 use farshore_engines::postgresql::wire::{Address, Secret, Settings};
 use farshore_types::error::ErrorContext;
 use farshore_types::snapshot::ClosingFile;
@@ -19,6 +19,7 @@ use super::layout::Layout;
 use super::log;
 use super::make::read_password;
 use super::record::{Record, Wanted};
+use super::spec::Sizes;
 use crate::durable::{self, Lock, Rights};
 use crate::host::Host;
 use crate::process::Running;
@@ -150,6 +151,20 @@ impl Node {
         Err(Error::conflict(format!("the server of {} does not run", self.layout.volume().display())))
     }
 
+    /// Takes other sizes, another door and other settings, durably. A running server reads what it can at once, and the rest at its
+    /// next start. Refused settings change nothing.
+    pub fn reconfigure(&mut self, sizes: Sizes, door: Option<Door>, extra: Vec<(String, String)>) -> Result<()> {
+        let before = (self.record.sizes.clone(), self.record.door.clone(), self.record.extra.clone());
+        (self.record.sizes, self.record.door, self.record.extra) = (sizes, door, extra);
+        if let Err(error) = self.configuration().files() {
+            (self.record.sizes, self.record.door, self.record.extra) = before;
+            return Err(error.context("configure", self.layout.volume().display()));
+        }
+        self.keep_record()?;
+        self.write_configuration()?;
+        if self.find()? { self.signal(Signal::HUP) } else { Ok(()) }
+    }
+
     /// Whether its server runs, whatever it is doing. Cheap.
     pub fn is_alive(&self) -> Result<bool> {
         self.running.as_ref().map_or(Ok(false), Running::is_alive)
@@ -226,6 +241,7 @@ impl Node {
             connections_max: self.record.sizes.connections_max,
             shared_buffers_mib: self.record.sizes.shared_buffers_mib,
             slot_keep_mib: self.record.sizes.slot_keep_mib,
+            door: self.record.door.clone(),
             extra: self.record.extra.clone(),
         }
     }

@@ -92,7 +92,8 @@ fn take_over(spec: &Spec, layout: &Layout, host: &Host) -> Result<()> {
 fn finish(spec: &Spec, layout: Layout, host: &Host, lock: Lock) -> Result<Node> {
     let port = spec.port.map_or_else(|| free_port(&spec.taken_ports, &*host.entropy), Ok)?;
     let founding = Founding { installation: spec.installation.clone(), engine_user: host.engines.name.clone(), port };
-    let record = Record::new(founding, spec.superuser.clone(), spec.sizes.clone(), spec.extra.clone());
+    let mut record = Record::new(founding, spec.superuser.clone(), spec.sizes.clone(), spec.extra.clone());
+    record.door = spec.door.clone();
     // Refused settings are refused now, not at the first start.
     let node = Node::found(layout, record, host.clone(), lock)?;
     node.write_configuration().map_err(|error| match error.kind() {

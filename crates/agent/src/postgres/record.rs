@@ -5,6 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
+use farshore_engines::postgresql::provision::Door;
 use farshore_types::error::ErrorContext;
 use farshore_types::{Error, Result};
 use serde::{Deserialize, Serialize};
@@ -46,6 +47,9 @@ pub struct Record {
     pub superuser: String,
     /// How much of the host it may use.
     pub sizes: Sizes,
+    /// How others reach it over TCP; `None`: only this host does, without TLS.
+    #[serde(default)]
+    pub door: Option<Door>,
     /// Further settings.
     pub extra: Vec<(String, String)>,
     /// What the server shall be doing.
@@ -79,6 +83,7 @@ impl Record {
             port: founding.port,
             superuser,
             sizes,
+            door: None,
             extra,
             wanted: Wanted::Stopped,
             process: None,

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use farshore_engines::postgresql::conf;
-use farshore_engines::postgresql::provision::Installation;
+use farshore_engines::postgresql::provision::{Door, Installation};
 use farshore_engines::postgresql::wire::socket_path;
 use farshore_types::Result;
 use farshore_types::error::ErrorContext;
@@ -48,6 +48,8 @@ pub struct Spec {
     pub superuser: String,
     /// How much of the host it may use.
     pub sizes: Sizes,
+    /// How others reach it over TCP; `None`: only this host does, without TLS.
+    pub door: Option<Door>,
     /// Further settings of the server.
     pub extra: Vec<(String, String)>,
 }
@@ -62,6 +64,7 @@ impl Spec {
             taken_ports: BTreeSet::new(),
             superuser: "postgres".to_string(),
             sizes: Sizes::default(),
+            door: None,
             extra: Vec::new(),
         }
     }

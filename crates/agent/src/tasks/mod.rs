@@ -2,6 +2,7 @@
 //! copy to this region. One verb per file.
 
 pub mod archive_log;
+pub mod archiving;
 pub mod fetch_log;
 pub mod fork;
 pub mod protect;

@@ -28,6 +28,8 @@ pub struct Receiving<'a> {
     clock_session: Option<Connection>,
     /// Commits acknowledged before this moment lie before that position; it counts once we have come that far.
     watermark: Option<Watermark>,
+    /// Why it was not told the last time, if it was not.
+    untold: Option<String>,
     /// When the server was last asked.
     asked: Duration,
     /// Commits acknowledged before this moment have been received.
@@ -55,6 +57,7 @@ impl<'a> Receiving<'a> {
             chunk_since: now,
             clock_session: None,
             watermark: None,
+            untold: None,
             asked: Duration::ZERO,
             caught_up: Timestamp::default(),
             shipped_moment: Timestamp::default(),
@@ -78,7 +81,7 @@ impl<'a> Receiving<'a> {
                 return Ok(Some(next));
             }
             let now = self.task.clock.monotonic();
-            self.watch(now)?;
+            self.watch(now);
             if !self.chunk.is_empty() && now.saturating_sub(self.chunk_since) >= self.task.interval {
                 self.ship(stream)?;
             }
@@ -92,22 +95,29 @@ impl<'a> Receiving<'a> {
     }
 
     /// Keeps the newest restorable moment true: what a stream carries does not prove that a commit is not still under way.
-    fn watch(&mut self, now: Duration) -> Result<()> {
+    fn watch(&mut self, now: Duration) {
         if let Some(reached) = self.watermark.filter(|watermark| self.end() >= watermark.position) {
             self.caught_up = self.caught_up.max(reached.time);
             self.watermark = None;
         }
         if self.until.is_some() || self.watermark.is_some() || now.saturating_sub(self.asked) < self.task.interval / 4 {
-            return Ok(());
+            return;
         }
         self.asked = now;
-        let mut session = match self.clock_session.take() {
-            Some(session) => session,
-            None => Connection::connect(&self.task.server, self.task.clock.clone())?,
+        let asked = match self.clock_session.take() {
+            Some(session) => Ok(session),
+            None => Connection::connect(&self.task.server, self.task.clock.clone()),
         };
-        self.watermark = Some(Watermark::read(&mut session)?);
-        self.clock_session = Some(session);
-        Ok(())
+        let asked = asked.and_then(|mut session| Ok((Watermark::read(&mut session)?, session)));
+        // A server that shuts down ends its sessions first, and sends the rest of its log after that: the stream goes on.
+        let trouble = asked.as_ref().err().map(|error| format!("the server does not tell its time: {error}"));
+        if trouble != self.untold {
+            self.task.horizon.change(|durable| durable.trouble.clone_from(&trouble));
+            self.untold = trouble;
+        }
+        if let Ok((watermark, session)) = asked {
+            (self.watermark, self.clock_session) = (Some(watermark), Some(session));
+        }
     }
 
     fn receive(&mut self, stream: &mut Stream) -> Result<Option<(Timeline, Position)>> {

@@ -1,0 +1,462 @@
+//! One node of the fleet: its server, the thread that archives its log, and the verbs that change them.
+//!
+//! One verb at a time works on a node; looking at it never waits. Stopping ships the log to its end: the server ends only when its
+//! last record is confirmed, and it is confirmed only when it is durable in the store.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use farshore_engines::postgresql::control::read_stable;
+use farshore_engines::postgresql::provision::{Installation, candidates, version_program};
+use farshore_engines::postgresql::snapshot::Checkpoint;
+use farshore_engines::postgresql::wire::Connection;
+use farshore_types::error::ErrorContext;
+use farshore_types::{
+    Error, ErrorKind, Generation, Position, Progress, Result, ServiceId, Target, Timeline, Timestamp,
+};
+use farshore_vault::journal::WAL;
+use farshore_vault::{Vault, backup};
+
+use super::certificate::{Certificate, door};
+use super::observe::{self, Observed};
+use super::order::{Order, Region};
+use super::{Ground, accounts, stock};
+use crate::host::Host;
+use crate::postgres::{self, Node, Spec, Status};
+use crate::tasks::archiving::{self, Archiving};
+use crate::tasks::fork::Fork;
+use crate::tasks::take_backup::TakeBackup;
+
+/// How long a start may take; crash recovery is part of it.
+const START_PATIENCE: Duration = Duration::from_secs(600);
+/// How long a stop may take, with the rest of the log on its way to the store.
+const STOP_PATIENCE: Duration = Duration::from_secs(120);
+/// How long the last of the log may take to become durable once the server is down.
+const DRAIN_PATIENCE: Duration = Duration::from_secs(30);
+/// The superuser of every node; nobody logs in as it but the agent, on the socket.
+const SUPERUSER: &str = "postgres";
+
+/// Where a node is reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Address {
+    /// TCP port on this host.
+    pub port: u16,
+    /// The server's version as printed.
+    pub version: String,
+    /// Its major version.
+    pub major: u32,
+}
+
+/// From which backup, and to where.
+#[derive(Debug, Clone)]
+pub struct Restore {
+    /// The region whose store is read.
+    pub region: Region,
+    /// Whose backups, as named in that store.
+    pub source: ServiceId,
+    /// To where.
+    pub target: Target,
+}
+
+/// A node that was restored.
+#[derive(Debug, Clone)]
+pub struct Recovered {
+    /// Where it is reached.
+    pub address: Address,
+    /// The backup it was made from.
+    pub backup: String,
+    /// Where its own history begins.
+    pub reached: (Timeline, Position),
+    /// The newest moment that the window held.
+    pub window_end: Timestamp,
+    /// Bytes of files, segments of log, seconds for each.
+    pub work: (u64, u64, f64, f64),
+}
+
+/// A backup that was taken.
+#[derive(Debug, Clone)]
+pub struct Taken {
+    /// Its name.
+    pub name: String,
+    /// Bytes of the files.
+    pub raw_bytes: u64,
+    /// Bytes put.
+    pub new_bytes: u64,
+    /// Why every byte was put, if so.
+    pub full_because: Option<String>,
+    /// Damaged pages found on the source.
+    pub bad_pages: u64,
+}
+
+/// One node.
+pub struct Member {
+    ground: Ground,
+    service: ServiceId,
+    volume: PathBuf,
+    state: Mutex<State>,
+    shown: Mutex<Observed>,
+    /// Work that takes long holds the state; then the last look is shown.
+    busy: AtomicBool,
+}
+
+struct State {
+    order: Order,
+    host: Host,
+    node: Option<Node>,
+    archiving: Option<Archiving>,
+    trouble: Option<String>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Member {
+    /// Of an order that is kept; its node is looked for, nothing is started.
+    pub fn new(ground: &Ground, order: Order) -> Result<Member> {
+        let volume = ground.root.join("nodes").join(order.service.as_str());
+        let host = accounts::host_for(&ground.host, &order.service)?;
+        let node = match postgres::adopt(&volume, &host) {
+            Ok(node) => Some(node),
+            Err(error) if error.kind() == ErrorKind::Missing => None,
+            Err(error) => return Err(error),
+        };
+        let (service, shown) = (order.service.clone(), Mutex::new(Observed::of_order(&order)));
+        let state = Mutex::new(State { order, host, node, archiving: None, trouble: None });
+        Ok(Member { ground: ground.clone(), service, volume, state, shown, busy: AtomicBool::new(false) })
+    }
+
+    /// See [`super::Fleet::provision`].
+    pub fn provision(&self, order: &Order, certificate: &Certificate<'_>) -> Result<Address> {
+        let mut state = self.take(order.generation)?;
+        state.order = order.clone();
+        let spec = self.spec(&state)?;
+        if state.node.is_none() {
+            self.refuse_lost(&state)?;
+            spec.check(&state.host.engines)?;
+            state.node = Some(postgres::provision(&spec, &state.host)?);
+        }
+        self.run(&mut state, certificate)
+    }
+
+    /// See [`super::Fleet::restore`].
+    pub fn restore(
+        &self,
+        order: &Order,
+        certificate: &Certificate<'_>,
+        restore: &Restore,
+        progress: &Progress,
+    ) -> Result<Recovered> {
+        let mut state = self.take(order.generation)?;
+        state.order = order.clone();
+        if let Some(node) = &state.node {
+            let what = format!("service {} has a node on port {} already", self.service, node.port());
+            return Err(Error::conflict(what).hint("remove it first"));
+        }
+        let spec = self.spec(&state)?;
+        let port = spec.port.map_or_else(|| crate::place::free_port(&spec.taken_ports, &*state.host.entropy), Ok)?;
+        let host = state.host.clone();
+        let fork = Fork {
+            vault: stock::open(&self.ground, &restore.region, &restore.source)?,
+            target: restore.target.clone(),
+            volume: self.volume.clone(),
+            installation: spec.installation.clone(),
+            port,
+            superuser: SUPERUSER.to_string(),
+            binary: self.ground.binary.clone(),
+            workers: self.ground.workers,
+            host: &host,
+        };
+        let opened = fork.run(progress)?;
+        state.node = Some(postgres::adopt(&self.volume, &state.host)?);
+        let address = self.run(&mut state, certificate)?;
+        Ok(Recovered {
+            address,
+            backup: opened.window.name.id.to_string(),
+            reached: (opened.timeline, opened.reached),
+            window_end: opened.window.reach.to_time,
+            work: (opened.restored_bytes, opened.segments, opened.seconds.0, opened.seconds.1),
+        })
+    }
+
+    /// See [`super::Fleet::take_backup`]. Other verbs may work meanwhile: a server that is stopped ends the backup.
+    pub fn take_backup(&self, generation: Generation, full: bool, progress: &Progress) -> Result<Taken> {
+        let task = {
+            let state = self.take(generation)?;
+            let node = state.node.as_ref().ok_or_else(|| self.absent())?;
+            let archiving = state.archiving.as_ref().ok_or_else(|| {
+                Error::busy(format!("the log of service {} is not archived yet", self.service)).hint("try again soon")
+            })?;
+            TakeBackup {
+                server: node.settings()?,
+                data_directory: Some(node.layout().data()),
+                vault: self.vault(&state)?,
+                stream: WAL.to_string(),
+                horizon: Some(archiving.horizon().clone()),
+                full,
+                checkpoint: Checkpoint::Fast,
+                settings: backup::Settings { workers: self.ground.workers, ..backup::Settings::default() },
+                clock: state.host.clock.clone(),
+                entropy: state.host.entropy.clone(),
+            }
+        };
+        let outcome = task.run(progress).doing("back up service", &self.service)?;
+        let sizes = &outcome.taken.custody.sizes;
+        Ok(Taken {
+            name: outcome.taken.name.id.to_string(),
+            raw_bytes: sizes.raw,
+            new_bytes: sizes.new,
+            full_because: outcome.full_because,
+            bad_pages: outcome.taken.bad_pages.len() as u64,
+        })
+    }
+
+    /// See [`super::Fleet::stop`].
+    pub fn stop(&self, generation: Generation) -> Result<()> {
+        let mut state = self.take(generation)?;
+        let Some(mut node) = state.node.take() else { return Ok(()) };
+        let stopped = node.stop(STOP_PATIENCE);
+        let drained = stopped.and_then(|()| self.drain(&node, state.archiving.as_ref()));
+        state.node = Some(node);
+        drained?;
+        if let Some(archiving) = state.archiving.take() {
+            archiving.end()?;
+        }
+        self.show(&mut state);
+        Ok(())
+    }
+
+    /// See [`super::Fleet::remove`].
+    pub fn remove(&self, generation: Generation) -> Result<()> {
+        let mut state = self.take(generation)?;
+        // A store that hangs must not keep the data here: the archiver is told to end, and not waited for.
+        drop(state.archiving.take());
+        if let Some(mut node) = state.node.take() {
+            // How it ended does not matter any more, only that it did.
+            if let Err(error) = node.stop(STOP_PATIENCE)
+                && node.is_alive()?
+            {
+                state.node = Some(node);
+                return Err(error);
+            }
+            node.remove()?;
+        }
+        if self.volume.exists() {
+            std::fs::remove_dir_all(&self.volume).doing("remove", self.volume.display())?;
+        }
+        accounts::forget(&self.ground.host, &self.service)
+    }
+
+    /// See [`super::Fleet::observe`].
+    pub fn observe(&self) -> Result<Observed> {
+        if let Ok(mut state) = self.state.try_lock() {
+            self.show(&mut state);
+        }
+        let mut shown = lock(&self.shown).clone();
+        shown.busy = self.busy.load(Ordering::Relaxed);
+        Ok(shown)
+    }
+
+    /// See [`super::Fleet::tend`]. A node on which a verb works is left alone.
+    pub fn tend(&self) {
+        let Ok(mut state) = self.state.try_lock() else { return };
+        let outcome = self.tend_state(&mut state);
+        let trouble = outcome.err().map(|error| error.to_string());
+        if let Some(trouble) = trouble.as_ref().filter(|trouble| state.trouble.as_ref() != Some(trouble)) {
+            tracing::warn!(service = %self.service, "{trouble}");
+        }
+        state.trouble = trouble;
+        self.show(&mut state);
+    }
+
+    /// See [`super::Fleet::session`].
+    pub fn session(&self, database: &str) -> Result<(Connection, u32)> {
+        let (server, major, clock) = {
+            let state = lock(&self.state);
+            let node = state.node.as_ref().ok_or_else(|| self.absent())?;
+            (node.settings()?.with_database(database), state.order.major, state.host.clock.clone())
+        };
+        Ok((Connection::connect(&server, clock)?, major))
+    }
+
+    /// See [`super::Fleet::log`].
+    pub fn log(&self) -> Result<String> {
+        let state = lock(&self.state);
+        state.node.as_ref().map_or_else(|| Ok(String::new()), Node::log)
+    }
+
+    /// Ends the archiver; the server goes on.
+    pub fn close(&self) {
+        let archiving = lock(&self.state).archiving.take();
+        if let Some(Err(error)) = archiving.map(Archiving::end) {
+            tracing::info!(service = %self.service, %error, "the archiver ended with an error");
+        }
+    }
+
+    /// The state, for a verb of this generation.
+    fn take(&self, generation: Generation) -> Result<Busy<'_>> {
+        let state = lock(&self.state);
+        if generation < state.order.generation {
+            let (old, new) = (generation.0, state.order.generation.0);
+            let what = format!("an order of generation {old} for service {} came after one of {new}", self.service);
+            return Err(Error::conflict(what).hint("somebody else has ordered since: look again"));
+        }
+        self.busy.store(true, Ordering::Relaxed);
+        Ok(Busy { state, busy: &self.busy })
+    }
+
+    fn absent(&self) -> Error {
+        Error::missing(format!("service {} has no node on this host", self.service))
+    }
+
+    fn vault(&self, state: &State) -> Result<Vault> {
+        stock::open_or_create(&self.ground, &state.order.region, &self.service)
+    }
+
+    fn spec(&self, state: &State) -> Result<Spec> {
+        let order = &state.order;
+        let mut spec = Spec::new(&self.volume, installation(&self.ground.host, order.major)?);
+        spec.port = order.port;
+        spec.superuser = SUPERUSER.to_string();
+        spec.sizes = order.sizes.clone();
+        spec.door = Some(door(&self.volume, &order.networks));
+        spec.extra = order.settings.clone();
+        Ok(spec)
+    }
+
+    /// An empty node in place of one that was lost would hide the loss.
+    fn refuse_lost(&self, state: &State) -> Result<()> {
+        let vault = self.vault(state)?;
+        if vault.repository.backups()?.is_empty() {
+            return Ok(());
+        }
+        let what = format!("service {} has backups, and its node is gone", self.service);
+        Err(Error::conflict(what).hint("restore it"))
+    }
+
+    /// What every node has, made or restored: certificate, configuration, a running server, an archiver.
+    fn run(&self, state: &mut State, certificate: &Certificate<'_>) -> Result<Address> {
+        let networks = state.order.networks.clone();
+        certificate.write(&self.volume, &state.host.engines)?;
+        let (sizes, settings) = (state.order.sizes.clone(), state.order.settings.clone());
+        let node = state.node.as_mut().ok_or_else(|| self.absent())?;
+        node.reconfigure(sizes, Some(door(&self.volume, &networks)), settings)?;
+        node.start(START_PATIENCE)?;
+        let installation = node.installation();
+        let address = Address { port: node.port(), version: installation.version, major: installation.major };
+        self.archive(state)?;
+        self.show(state);
+        Ok(address)
+    }
+
+    fn archive(&self, state: &mut State) -> Result<()> {
+        if state.archiving.as_ref().is_some_and(Archiving::is_alive) {
+            return Ok(());
+        }
+        if let Some(ended) = state.archiving.take() {
+            ended.end()?;
+        }
+        let node = state.node.as_ref().ok_or_else(|| self.absent())?;
+        let settings = archiving::Settings {
+            server: node.settings()?,
+            vault: self.vault(state)?,
+            stream: WAL.to_string(),
+            slot: "farshore".to_string(),
+            interval: Duration::from_millis(state.order.interval_ms),
+            workers: self.ground.workers,
+            clock: state.host.clock.clone(),
+            entropy: state.host.entropy.clone(),
+        };
+        state.archiving = Some(Archiving::begin(settings)?);
+        Ok(())
+    }
+
+    fn tend_state(&self, state: &mut State) -> Result<()> {
+        let Some(node) = state.node.as_mut() else { return Ok(()) };
+        if !node.layout().data().join("PG_VERSION").exists() {
+            return Err(Error::missing(format!("the data of service {} is gone", self.service)));
+        }
+        match node.status()? {
+            Status::Crashed => {
+                tracing::warn!(service = %self.service, "the server has crashed and is started again");
+                node.start(START_PATIENCE)?;
+            }
+            Status::Stopped => return Ok(()),
+            Status::Busy => return Ok(()),
+            Status::Ready { .. } => {}
+        }
+        self.archive(state)
+    }
+
+    fn drain(&self, node: &Node, archiving: Option<&Archiving>) -> Result<()> {
+        let Some(archiving) = archiving else { return Ok(()) };
+        let (control, _) = read_stable(&node.layout().data(), &*self.ground.host.clock)?;
+        let durable = archiving.horizon().wait(DRAIN_PATIENCE, |durable| {
+            (durable.timeline, durable.position) > (control.timeline.0, control.checkpoint)
+        });
+        if (durable.timeline, durable.position) > (control.timeline.0, control.checkpoint) {
+            return Ok(());
+        }
+        let trouble = durable.trouble.map(|trouble| format!(": {trouble}")).unwrap_or_default();
+        let what = format!(
+            "the log of service {} is shipped up to {}, not yet to its end{trouble}",
+            self.service, durable.position
+        );
+        Err(Error::transient(what).hint("the server is down, its data is kept"))
+    }
+
+    fn show(&self, state: &mut State) {
+        let observed =
+            observe::look(&state.order, state.node.as_mut(), state.archiving.as_ref(), &*self.ground.host.clock);
+        let mut observed =
+            observed.unwrap_or_else(|error| Observed { trouble: Some(error.to_string()), ..lock(&self.shown).clone() });
+        observed.trouble = state.trouble.clone().or(observed.trouble);
+        *lock(&self.shown) = observed;
+    }
+}
+
+/// The state of a node while a verb works on it.
+struct Busy<'a> {
+    state: MutexGuard<'a, State>,
+    busy: &'a AtomicBool,
+}
+
+impl std::ops::Deref for Busy<'_> {
+    type Target = State;
+    fn deref(&self) -> &State {
+        &self.state
+    }
+}
+
+impl std::ops::DerefMut for Busy<'_> {
+    fn deref_mut(&mut self) -> &mut State {
+        &mut self.state
+    }
+}
+
+impl Drop for Busy<'_> {
+    fn drop(&mut self) {
+        self.busy.store(false, Ordering::Relaxed);
+    }
+}
+
+/// The installation of a major version on this host.
+fn installation(host: &Host, major: u32) -> Result<Installation> {
+    let search_path = std::env::var_os("PATH");
+    let mut here = Vec::new();
+    for directory in candidates(None, search_path.as_deref()) {
+        let printed = host.run(&version_program(&directory))?.text();
+        let found = Installation::parse(&directory, &printed)?;
+        if found.major == major {
+            return Ok(found);
+        }
+        here.push(found.major.to_string());
+    }
+    let what = match here.is_empty() {
+        true => format!("PostgreSQL {major} is not installed on this host, nor any other"),
+        false => format!("PostgreSQL {major} is not installed on this host; {} is", here.join(" and ")),
+    };
+    Err(Error::missing(what).hint("`farshore doctor` says how to install it"))
+}

@@ -1,0 +1,228 @@
+//! Every node that this agent keeps, and the verbs by which it is told what to do with them.
+//!
+//! All verbs block, may be repeated, and carry the order's generation. A node that was ordered goes on without anybody: its server is
+//! started again when it crashes, its log is archived ([`Fleet::tend`]). What was ordered lies in `orders/SERVICE.json`, the node in
+//! `nodes/SERVICE`. An order is kept before its node is made and removed after the node is gone: if we die between, the next
+//! [`Fleet::open`] finds an order without a node, which is unfinished work of its caller.
+//!
+//! If the agent dies, servers go on and their log waits in their slots; the next one adopts them.
+
+mod accounts;
+mod certificate;
+mod member;
+mod observe;
+mod order;
+mod stock;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use farshore_objects::ObjectStore;
+use farshore_types::error::ErrorContext;
+use farshore_types::{Error, Generation, Progress, Result, ServiceId};
+
+use crate::durable::{self, Lock};
+use crate::host::Host;
+
+pub use certificate::Certificate;
+pub use member::{Address, Recovered, Restore, Taken};
+pub use observe::{Observed, Server};
+pub use order::{Order, Region};
+pub use stock::{Held, Stock};
+
+use member::Member;
+
+/// Nodes of one agent.
+pub const NODES_MAX: usize = 1000;
+
+/// How a region's store is opened: the caller chooses the layers around it.
+pub type Stores = Arc<dyn Fn(&Region) -> Result<Arc<dyn ObjectStore>> + Send + Sync>;
+
+/// What a fleet works with.
+#[derive(Clone)]
+pub struct Ground {
+    /// Whose accounts, which clock.
+    pub host: Host,
+    /// Holds `orders` and `nodes`; others must be able to pass through it.
+    pub root: PathBuf,
+    /// The farshore program, which recovering servers run to fetch their log.
+    pub binary: PathBuf,
+    /// Opens stores.
+    pub stores: Stores,
+    /// Threads for each backup, restore and archiver.
+    pub workers: usize,
+}
+
+/// The nodes of one agent. Only one process at a time has them.
+pub struct Fleet {
+    ground: Ground,
+    members: Mutex<BTreeMap<ServiceId, Arc<Member>>>,
+    _lock: Lock,
+}
+
+impl Fleet {
+    /// Finds every node that was ordered, and its server if it runs; starts nothing. `Busy` while another agent has the root.
+    pub fn open(ground: Ground) -> Result<Fleet> {
+        make_directory(&ground.root, 0o711)?;
+        make_directory(&orders(&ground.root), 0o700)?;
+        make_directory(&ground.root.join("nodes"), 0o711)?;
+        let lock = Lock::take(&ground.root.join("agent.lock"))?;
+        let mut members = BTreeMap::new();
+        let kept = fs::read_dir(orders(&ground.root)).doing("list", orders(&ground.root).display())?;
+        for entry in kept.take(NODES_MAX) {
+            let path = entry.doing("list", "the orders")?.path();
+            if path.extension().is_some_and(|extension| extension == "json") {
+                let order =
+                    Order::read(&path)?.ok_or_else(|| Error::missing(format!("{} went away", path.display())))?;
+                members.insert(order.service.clone(), Arc::new(Member::new(&ground, order)?));
+            }
+        }
+        Ok(Fleet { ground, members: Mutex::new(members), _lock: lock })
+    }
+
+    /// The services that have been ordered here.
+    pub fn services(&self) -> Vec<ServiceId> {
+        self.lock().keys().cloned().collect()
+    }
+
+    /// Makes the node if it is not there, gives it what the order says, starts its server and archives its log.
+    pub fn provision(&self, order: &Order, certificate: &Certificate<'_>) -> Result<Address> {
+        self.ordered(order)?.provision(order, certificate)
+    }
+
+    /// Makes the node from a backup, to a moment; then as [`Fleet::provision`]. Whatever an earlier run of the same restore left is
+    /// cleared; a node that runs is refused. `progress` counts the bytes of the files.
+    pub fn restore(
+        &self,
+        order: &Order,
+        certificate: &Certificate<'_>,
+        restore: &Restore,
+        progress: &Progress,
+    ) -> Result<Recovered> {
+        self.ordered(order)?.restore(order, certificate, restore, progress)
+    }
+
+    /// Takes a backup of a running node. `progress` counts bytes and may ask to stop.
+    pub fn take_backup(
+        &self,
+        service: &ServiceId,
+        generation: Generation,
+        full: bool,
+        progress: &Progress,
+    ) -> Result<Taken> {
+        self.member(service)?.take_backup(generation, full, progress)
+    }
+
+    /// Stops a node's server and ships its log to the very end. `Transient` where the log cannot be shipped: the server is down then,
+    /// nothing is lost, and the next call goes on. Nothing happens where nothing runs.
+    pub fn stop(&self, service: &ServiceId, generation: Generation) -> Result<()> {
+        self.member(service)?.stop(generation)
+    }
+
+    /// Stops a node's server without waiting for the store, and removes the node with all its data. Nothing happens where there is none.
+    pub fn remove(&self, service: &ServiceId, generation: Generation) -> Result<()> {
+        let Some(member) = self.lock().get(service).cloned() else { return Ok(()) };
+        member.remove(generation)?;
+        let path = order_file(&self.ground.root, service);
+        if path.exists() {
+            fs::remove_file(&path).doing("remove", path.display())?;
+            durable::sync_directory(&orders(&self.ground.root))?;
+        }
+        self.lock().remove(service);
+        Ok(())
+    }
+
+    /// What a node is doing. Never waits for work under way.
+    pub fn observe(&self, service: &ServiceId) -> Result<Observed> {
+        self.member(service)?.observe()
+    }
+
+    /// Brings every node back to what was ordered: a crashed server is started, an archiver that ended begins again, a full disk is
+    /// closed for writing. Called again and again; each trouble is logged once and shown by [`Fleet::observe`].
+    pub fn tend(&self) {
+        for member in self.lock().values().cloned().collect::<Vec<_>>() {
+            member.tend();
+        }
+    }
+
+    /// A session of the superuser on a node, and the server's major version.
+    pub fn session(
+        &self,
+        service: &ServiceId,
+        database: &str,
+    ) -> Result<(farshore_engines::postgresql::wire::Connection, u32)> {
+        self.member(service)?.session(database)
+    }
+
+    /// What a service's part of a region's store holds.
+    pub fn stock(&self, region: &Region, service: &ServiceId) -> Result<Stock> {
+        stock::read(&self.ground, region, service)
+    }
+
+    /// Deletes what is older than a window of so many days, or more than so many backups; never the last good one.
+    pub fn expire(
+        &self,
+        region: &Region,
+        service: &ServiceId,
+        keep: farshore_vault::care::retention::Keep,
+    ) -> Result<u64> {
+        stock::expire(&self.ground, region, service, keep)
+    }
+
+    /// Makes every backup of a service unreadable for ever: first the keys, then the rest. Nothing happens where there is none.
+    pub fn shred(&self, region: &Region, service: &ServiceId) -> Result<()> {
+        stock::shred(&self.ground, region, service)
+    }
+
+    /// The last lines of the server's and the agent's log of a node, oldest first.
+    pub fn log(&self, service: &ServiceId) -> Result<String> {
+        self.member(service)?.log()
+    }
+
+    /// Ends every archiver; servers go on.
+    pub fn close(&self) {
+        for member in self.lock().values().cloned().collect::<Vec<_>>() {
+            member.close();
+        }
+    }
+
+    fn member(&self, service: &ServiceId) -> Result<Arc<Member>> {
+        let missing = || Error::missing(format!("this host has no node of service {service}"));
+        self.lock().get(service).cloned().ok_or_else(missing)
+    }
+
+    /// Keeps an order and gives its member.
+    fn ordered(&self, order: &Order) -> Result<Arc<Member>> {
+        let mut members = self.lock();
+        if !members.contains_key(&order.service) && members.len() >= NODES_MAX {
+            return Err(Error::busy(format!("this agent has {NODES_MAX} nodes")).hint("remove one first"));
+        }
+        order.keep(&order_file(&self.ground.root, &order.service))?;
+        if let Some(member) = members.get(&order.service) {
+            return Ok(member.clone());
+        }
+        let member = Arc::new(Member::new(&self.ground, order.clone())?);
+        members.insert(order.service.clone(), member.clone());
+        Ok(member)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<ServiceId, Arc<Member>>> {
+        self.members.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn orders(root: &Path) -> PathBuf {
+    root.join("orders")
+}
+
+fn order_file(root: &Path, service: &ServiceId) -> PathBuf {
+    orders(root).join(format!("{service}.json"))
+}
+
+fn make_directory(path: &Path, mode: u32) -> Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    fs::create_dir_all(path).doing("make", path.display())?;
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).doing("set the rights of", path.display())
+}

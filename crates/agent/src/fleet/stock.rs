@@ -1,0 +1,169 @@
+//! What a service's part of a region's store holds, and what becomes of it: listed, expired, shredded.
+
+use std::sync::Arc;
+
+use farshore_objects::{ObjectStore, Scoped};
+use farshore_types::error::ErrorContext;
+use farshore_types::{Error, ErrorKind, Result, ServiceId, Timestamp};
+use farshore_vault::care::retention::{self, Candidate, Keep};
+use farshore_vault::care::sweep;
+use farshore_vault::format::manifest::BackupKind;
+use farshore_vault::names::{self, BackupId};
+use farshore_vault::{Identity, Recipient, Repository, Vault};
+
+use super::Ground;
+use super::order::Region;
+use crate::tasks::windows::Windows;
+
+/// Objects that are listed before they are deleted.
+const SHREDDED_AT_ONCE: usize = 10_000;
+
+/// One backup.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held {
+    /// Its name.
+    pub name: String,
+    /// 1 and up.
+    pub sequence: u32,
+    /// When it was consistent.
+    pub finished: Timestamp,
+    /// Bytes of the files.
+    pub raw_bytes: u64,
+    /// Bytes that it needs in the store, shared ones included.
+    pub stored_bytes: u64,
+    /// Whether it shares nothing.
+    pub full: bool,
+    /// What is wrong with it, if anything.
+    pub flags: Vec<String>,
+}
+
+/// All of a service in a region.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Stock {
+    /// Backups, oldest first.
+    pub backups: Vec<Held>,
+    /// Stretches of moments that restore, oldest first.
+    pub windows: Vec<(Timestamp, Timestamp)>,
+    /// Backups that cannot be used, each with its reason.
+    pub damaged: Vec<String>,
+}
+
+/// Opens the service's vault in a region. `Missing` where there is none.
+pub fn open(ground: &Ground, region: &Region, service: &ServiceId) -> Result<Vault> {
+    let store = store(ground, region, service)?;
+    Repository::open(store)?.unlock(&identity(region)?)
+}
+
+/// Opens the service's vault in its own region, or makes it.
+pub fn open_or_create(ground: &Ground, region: &Region, service: &ServiceId) -> Result<Vault> {
+    let (store, identity) = (store(ground, region, service)?, identity(region)?);
+    let mut recipients = identity.recipients();
+    for recipient in &region.recipients {
+        recipients.push(recipient.parse::<Recipient>()?);
+    }
+    let entropy = ground.host.entropy.as_ref();
+    match Repository::open(store.clone()) {
+        Ok(repository) => {
+            let vault = repository.unlock(&identity)?;
+            recipients.iter().try_for_each(|recipient| vault.add_recipient(recipient, entropy))?;
+            Ok(vault)
+        }
+        Err(error) if error.kind() == ErrorKind::Missing => Vault::create(store, service, &recipients, entropy),
+        Err(error) => Err(error),
+    }
+}
+
+/// Reads all manifests, and the journal's listing for the windows.
+pub fn read(ground: &Ground, region: &Region, service: &ServiceId) -> Result<Stock> {
+    let vault = match open(ground, region, service) {
+        Err(error) if error.kind() == ErrorKind::Missing => return Ok(Stock::default()),
+        opened => opened?,
+    };
+    let found = Windows::read(&vault)?;
+    let mut stock = Stock { damaged: found.damaged, ..Stock::default() };
+    for name in vault.repository.backups()? {
+        let custody = match vault.repository.custody(&name) {
+            Ok((_, custody)) => custody,
+            // Among the damaged ones already, or swept a moment ago.
+            Err(error) if matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::Missing) => continue,
+            Err(error) => return Err(error),
+        };
+        stock.backups.push(Held {
+            name: name.id.to_string(),
+            sequence: name.id.sequence,
+            finished: custody.finished,
+            raw_bytes: custody.sizes.raw,
+            stored_bytes: custody.sizes.stored,
+            full: custody.kind == BackupKind::Full,
+            flags: custody.flags,
+        });
+    }
+    for window in &found.windows {
+        let (from, to) = (window.reach.from_time, window.reach.to_time);
+        match stock.windows.last_mut() {
+            Some(last) if from <= last.1 => last.1 = last.1.max(to),
+            _ => stock.windows.push((from, to)),
+        }
+    }
+    Ok(stock)
+}
+
+/// Gives up what retention no longer needs, and sweeps. Gives how many backups went.
+pub fn expire(ground: &Ground, region: &Region, service: &ServiceId, keep: Keep) -> Result<u64> {
+    let vault = match open(ground, region, service) {
+        Err(error) if error.kind() == ErrorKind::Missing => return Ok(0),
+        opened => opened?,
+    };
+    let repository = &vault.repository;
+    let mut candidates = Vec::new();
+    for name in repository.backups()? {
+        candidates.push(Candidate::of(name.id, &repository.custody(&name)?.1));
+    }
+    let found = Windows::read(&vault)?;
+    let windows: Vec<retention::Window> = found
+        .windows
+        .iter()
+        .map(|window| retention::Window { from: window.reach.from_time, to: window.reach.to_time })
+        .collect();
+    let now = ground.host.clock.now();
+    let expire: Vec<BackupId> = retention::choose(&candidates, keep, now, &windows).expire;
+    let sources = (ground.host.clock.clone(), ground.host.entropy.as_ref());
+    let swept = sweep::sweep(repository, &expire, &sweep::Settings::default(), sources)
+        .doing("expire backups of service", service)?;
+    Ok(swept.manifests)
+}
+
+/// Deletes the keys first: from then on nothing else can be read, whatever becomes of it.
+pub fn shred(ground: &Ground, region: &Region, service: &ServiceId) -> Result<()> {
+    let store = store(ground, region, service)?;
+    for prefix in [names::KEYS, ""] {
+        while delete_some(store.as_ref(), prefix).doing("shred service", service)? {}
+    }
+    Ok(())
+}
+
+/// Whether there was anything to delete.
+fn delete_some(store: &dyn ObjectStore, prefix: &str) -> Result<bool> {
+    let mut names = Vec::new();
+    let enough = || Error::busy("enough for now");
+    let listed = store.list(prefix, &mut |info| {
+        names.push(info.name.to_string());
+        if names.len() < SHREDDED_AT_ONCE { Ok(()) } else { Err(enough()) }
+    });
+    if names.len() < SHREDDED_AT_ONCE {
+        listed?;
+    }
+    names.iter().try_for_each(|name| store.delete(name))?;
+    Ok(!names.is_empty())
+}
+
+fn store(ground: &Ground, region: &Region, service: &ServiceId) -> Result<Arc<dyn ObjectStore>> {
+    let root = (ground.stores)(region).doing("open region", &region.name)?;
+    Ok(Arc::new(Scoped::new(root, &format!("{service}/"))?))
+}
+
+fn identity(region: &Region) -> Result<Identity> {
+    let path = &region.identity;
+    let text = std::fs::read_to_string(path).doing("read key file", path.display())?;
+    Identity::parse(&text).doing("read key file", path.display())
+}
