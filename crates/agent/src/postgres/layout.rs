@@ -12,8 +12,8 @@ use crate::account::Account;
 /// Others may pass through to what they may see, but not look around.
 const VOLUME_MODE: u32 = 0o711;
 const PRIVATE_MODE: u32 = 0o700;
-/// All that may lie in a volume: what stands below, what a fork adds, and what a file system has by itself.
-const OURS: [&str; 16] = [
+/// All that may lie in a volume: what stands below, what forks and fleets add, and what a file system has by itself.
+const OURS: [&str; 17] = [
     "data",
     "tablespaces",
     "run",
@@ -27,6 +27,7 @@ const OURS: [&str; 16] = [
     "fork.json",
     "fork.json.tmp",
     "tls",
+    "cleared",
     "staging",
     "farshore",
     "lost+found",
