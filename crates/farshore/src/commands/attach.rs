@@ -116,10 +116,8 @@ pub fn announce(args: &RegionArgs, status: &Status, as_json: bool) {
     output::say("  Ctrl-C stops protecting; the server is left alone.");
 }
 
-/// Exit status of a process that the second signal has ended.
-const INTERRUPTED: i32 = 130;
-
-/// Turns the first SIGINT or SIGTERM into a wish to stop; the second ends the process at once, which loses nothing but time.
+/// Turns the first SIGINT or SIGTERM into a wish to stop; the second ends the process as it would without us, which
+/// loses nothing but time.
 pub fn stop_on_signal(stop: &Arc<Progress>) -> Result<()> {
     on_signal(stop, true)
 }
@@ -137,8 +135,10 @@ fn on_signal(stop: &Arc<Progress>, second_ends: bool) -> Result<()> {
         if signals.next().is_some() {
             stop.stop();
         }
-        if second_ends && signals.next().is_some() {
-            std::process::exit(INTERRUPTED);
+        if let (true, Some(signal)) = (second_ends, signals.next())
+            && let Err(error) = signal_hook::low_level::emulate_default_handler(signal)
+        {
+            tracing::error!(%error, "the second signal did not end the process");
         }
     });
     Ok(())
