@@ -7,7 +7,8 @@
 
 use std::sync::Arc;
 
-use farshore_objects::{ObjectStore, Throttle};
+use bytes::Bytes;
+use farshore_objects::Throttle;
 use farshore_types::error::ErrorContext;
 use farshore_types::{Clock, Entropy, Error, ErrorKind, Progress, Result};
 
@@ -15,7 +16,7 @@ use super::objects::{Copied, Settings, Wanted, absent, copy_all};
 use super::plan::check_same;
 use crate::format::manifest::Custody;
 use crate::format::notes::Purpose;
-use crate::names::{BackupId, JournalName, ManifestName};
+use crate::names::{JournalName, ManifestName};
 use crate::repository::Repository;
 use crate::session::{Announcement, Session};
 
@@ -33,23 +34,22 @@ pub fn copy_backup(
     if target.backups()?.iter().any(|there| there.id == name.id) {
         return Ok(Copied::default());
     }
-    let pin = pin(source, name.id, clock.clone(), entropy)?;
-    let outcome = copy_pinned(source, target, name, settings, (clock, entropy), progress);
+    let copying = Copying { source, target, name, settings, clock, entropy, progress };
+    let pin = copying.pin()?;
+    let outcome = copying.run();
     end(pin);
     outcome
 }
 
-/// Announces in the source that the backup is being copied. A source that we may only read cannot be told.
-fn pin(source: &Repository, id: BackupId, clock: Arc<dyn Clock>, entropy: &dyn Entropy) -> Result<Option<Session>> {
-    let generation = source.next_generation()?;
-    match Session::begin(source, generation, Announcement::new(Purpose::Copy, Some(id)), clock, entropy) {
-        Ok(session) => Ok(Some(session)),
-        Err(error) if error.kind() == ErrorKind::Denied => {
-            tracing::info!(%error, backup = %id, "the source cannot be told that this backup is being copied");
-            Ok(None)
-        }
-        Err(error) => Err(error),
-    }
+/// What one copy works with.
+struct Copying<'a> {
+    source: &'a Repository,
+    target: &'a Repository,
+    name: &'a ManifestName,
+    settings: &'a Settings,
+    clock: Arc<dyn Clock>,
+    entropy: &'a dyn Entropy,
+    progress: &'a Progress,
 }
 
 /// Takes an announcement back. Where that fails it expires by itself.
@@ -59,47 +59,62 @@ fn end(session: Option<Session>) {
     }
 }
 
-fn copy_pinned(
-    source: &Repository,
-    target: &Repository,
-    name: &ManifestName,
-    settings: &Settings,
-    (clock, entropy): (Arc<dyn Clock>, &dyn Entropy),
-    progress: &Progress,
-) -> Result<Copied> {
-    let expired = |error: Error| match error.kind() {
-        ErrorKind::Missing => error.hint("the backup has expired in the source; copy another one"),
-        _ => error,
-    };
-    let (manifest, custody) = source.custody(name).map_err(expired)?;
-    let wanted = wanted(&custody)?;
-    let mut announcement = Announcement::new(Purpose::Copy, None);
-    announcement.needs = wanted.iter().map(|wanted| wanted.name.clone()).collect();
-    let session = Session::begin(target, target.next_generation()?, announcement, clock.clone(), entropy)?;
-    let copy = || {
+impl Copying<'_> {
+    /// Announces in the source that the backup is being copied. A source that we may only read cannot be told.
+    fn pin(&self) -> Result<Option<Session>> {
+        match self.begin(self.source, Announcement::new(Purpose::Copy, Some(self.name.id))) {
+            Ok(session) => Ok(Some(session)),
+            Err(error) if error.kind() == ErrorKind::Denied => {
+                tracing::info!(%error, backup = %self.name.id, "the source cannot be told that this backup is being copied");
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn begin(&self, at: &Repository, announcement: Announcement) -> Result<Session> {
+        Session::begin(at, at.next_generation()?, announcement, self.clock.clone(), self.entropy)
+    }
+
+    /// Copies what is missing, under a session of its own in the target.
+    fn run(&self) -> Result<Copied> {
+        let (manifest, custody) = self.source.custody(self.name).map_err(expired)?;
+        let wanted = wanted(&custody)?;
+        let mut announcement = Announcement::new(Purpose::Copy, None);
+        announcement.needs = wanted.iter().map(|wanted| wanted.name.clone()).collect();
+        let session = self.begin(self.target, announcement)?;
+        let outcome = self.put(&session, &wanted, manifest);
+        end(Some(session));
+        outcome
+    }
+
+    fn put(&self, session: &Session, wanted: &[Wanted], manifest: Bytes) -> Result<Copied> {
+        let target = &**self.target.store();
         session.check()?;
-        let missing = absent(&**target.store(), &wanted)?;
-        progress.expect_bytes(missing.iter().map(|wanted| wanted.size).sum());
-        let throttled: Arc<dyn ObjectStore> =
-            Arc::new(Throttle::new(source.store().clone(), clock, settings.bytes_per_second));
-        let mut copied =
-            copy_all(&*throttled, &**target.store(), &missing, settings.workers, progress).map_err(expired)?;
-        copied.skipped = (wanted.len() - missing.len()) as u64;
-        if let Some(gone) = absent(&**target.store(), &wanted)?.first() {
+        let missing = absent(target, wanted)?;
+        self.progress.expect_bytes(missing.iter().map(|wanted| wanted.size).sum());
+        let source = Throttle::new(self.source.store().clone(), self.clock.clone(), self.settings.bytes_per_second);
+        let copied = copy_all(&source, target, &missing, self.settings.workers, self.progress).map_err(expired)?;
+        if let Some(gone) = absent(target, wanted)?.first() {
             return Err(Error::conflict(format!("{} vanished from the target while the backup was copied", gone.name))
                 .hint("start again"));
         }
         session.check()?;
         let size = manifest.len() as u64;
-        let here = ManifestName { writer: session.id(), ..*name };
+        let here = ManifestName { writer: session.id(), ..*self.name };
         // If we are stopped here for longer than the deadline, a sweep fences the session and readers ignore the manifest.
-        target.store().put_new(&here.to_string(), manifest).doing("commit the copy of", name.id)?;
+        target.put_new(&here.to_string(), manifest).doing("commit the copy of", self.name.id)?;
         session.confirm()?;
-        Ok(Copied { objects: copied.objects + 1, bytes: copied.bytes + size, ..copied })
-    };
-    let outcome = copy();
-    end(Some(session));
-    outcome
+        let skipped = (wanted.len() - missing.len()) as u64;
+        Ok(Copied { objects: copied.objects + 1, bytes: copied.bytes + size, skipped })
+    }
+}
+
+fn expired(error: Error) -> Error {
+    match error.kind() {
+        ErrorKind::Missing => error.hint("the backup has expired in the source; copy another one"),
+        _ => error,
+    }
 }
 
 /// Everything that a backup needs: its packs and the journal without which it is not consistent.
