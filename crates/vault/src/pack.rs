@@ -12,7 +12,8 @@ use farshore_objects::ObjectStore;
 use farshore_types::error::ErrorContext;
 use farshore_types::{Entropy, Error, Generation, RepositoryId, Result, SessionId};
 
-use crate::format::catalog::{self, Completed, Origin};
+use crate::format::catalog;
+use crate::format::index::{self, Completed, Origin};
 use crate::format::map::FrameRef;
 use crate::format::seal::{FrameKind, ObjectKind, Place, Sealer, Squeeze};
 use crate::keys::RootKey;
@@ -172,7 +173,7 @@ impl<'a> Packer<'a> {
     pub fn close(&mut self) -> Result<()> {
         let Some(mut open) = self.open.take() else { return Ok(()) };
         self.packing.go_on()?;
-        let index = catalog::encode_index(&self.packing.origin, &open.completed)?;
+        let index = index::encode(&self.packing.origin, &open.completed)?;
         open.sealer.add(FrameKind::Index, &index, true, &mut self.squeeze)?;
         let gone = |_| Error::transient("the putting threads have stopped");
         self.outbox.send((open.id, open.sealer.finish())).map_err(gone)

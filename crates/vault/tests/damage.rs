@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use common::tree::Dice;
-use common::{Bench, PAGE, page, restored_by, soak};
+use common::{Bench, PAGE, log, page, restored_by, soak};
 use farshore_objects::{Bucket, ObjectStore};
 use farshore_types::{Error, ErrorKind, Result};
 use farshore_vault::format::manifest::{self, Body, Custody};
@@ -28,14 +28,7 @@ struct Exhibit {
 }
 
 fn objects(store: &dyn ObjectStore) -> Objects {
-    let mut names = Vec::new();
-    store
-        .list("", &mut |info| {
-            names.push(info.name);
-            Ok(())
-        })
-        .unwrap();
-    names.into_iter().map(|name| (name.clone(), store.get(&name).unwrap())).collect()
+    log::objects(store).into_iter().map(|(name, bytes)| (name, bytes.into())).collect()
 }
 
 fn store_of(objects: &Objects) -> Arc<dyn ObjectStore> {

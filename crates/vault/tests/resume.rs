@@ -7,25 +7,19 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use common::world::{World, mortal};
+use common::resume::{Parent, Steps, count, go_on, names, packs};
 use common::{Bench, PAGE, closing, page, restored_by, sum};
 use farshore_objects::layers::Action;
 use farshore_objects::{Bucket, Faults, ObjectStore, Verb};
-use farshore_types::{ErrorKind, Position, Progress, Result};
+use farshore_types::ErrorKind;
 use farshore_vault::Vault;
-use farshore_vault::backup::resume::{self, Adopted};
-use farshore_vault::backup::{self, Bounds, Closing, Request, Taken};
-use farshore_vault::format::notes::Purpose;
-use farshore_vault::names::ManifestName;
-use farshore_vault::session::{Announcement, Session};
+use farshore_vault::backup::{Taken, resume};
 use farshore_vault::testing::SeededEntropy;
 
 const MIB: u64 = 1 << 20;
 const FILES: u64 = 12;
 /// Bytes of each page file: four fill a pack.
 const FILE_BYTES: u64 = 4 * MIB;
-
-type Parent<'a> = Option<(&'a ManifestName, u64)>;
 
 fn noise(seed: u64, bytes: usize) -> Vec<u8> {
     let entropy = SeededEntropy::new(seed);
@@ -62,26 +56,6 @@ fn stage() -> Stage {
     Stage { bench, faults, inner }
 }
 
-fn packs(store: &dyn ObjectStore) -> Vec<(String, u64)> {
-    let mut found = Vec::new();
-    let mut each = |info: farshore_objects::ObjectInfo| {
-        found.push((info.name, info.size));
-        Ok(())
-    };
-    store.list("packs/", &mut each).unwrap();
-    found
-}
-
-fn count(store: &dyn ObjectStore, folder: &str) -> usize {
-    let mut count = 0;
-    let mut each = |_| {
-        count += 1;
-        Ok(())
-    };
-    store.list(folder, &mut each).unwrap();
-    count
-}
-
 fn pack_put(verb: Verb, name: &str) -> bool {
     verb == Verb::PutNew && name.starts_with("packs/")
 }
@@ -97,44 +71,6 @@ fn die_at(faults: &Faults, nth: u64, action: Action, counts: fn(Verb, &str) -> b
         }
     }));
     seen
-}
-
-/// What goes on between the steps of a backup that adopts.
-struct Steps<'a> {
-    found: &'a dyn Fn(),
-    adopted: &'a dyn Fn(),
-    close: &'a dyn Fn() -> Result<Closing>,
-    believe: bool,
-}
-
-/// Takes a backup that goes on with whatever died.
-fn go_on(bench: &Bench, vault: &Vault, start: u64, parent: Parent, steps: &Steps) -> Result<Taken> {
-    let generation = vault.repository.next_generation()?;
-    let dead = resume::unfinished(&vault.repository, generation)?;
-    let found = resume::find(vault, &dead, &mut |then, _| steps.believe && then < start)?;
-    (steps.found)();
-    let announcement =
-        Announcement { needs: found.needs(), ..Announcement::new(Purpose::Backup, parent.map(|(name, _)| name.id)) };
-    let session = Session::begin(&vault.repository, generation, announcement, bench.clock.clone(), &bench.entropy)?;
-    let adopted: Adopted = found.adopt(&vault.repository)?;
-    (steps.adopted)();
-    let open = parent.map(|(name, _)| vault.open_backup(name)).transpose()?;
-    let request = Request {
-        session: &session,
-        engine: "test",
-        parent: open.as_ref(),
-        bounds: Bounds { since: parent.map_or(u64::MAX, |(_, since)| since), floor: 1 },
-        start: Position(start),
-        facts: serde_json::json!({"start": start}),
-        adopted: Some(&adopted),
-        settings: backup::Settings { workers: 2, ..Default::default() },
-        progress: &Progress::default(),
-    };
-    let mut files = bench.list().into_iter().map(Ok);
-    let clock = (bench.clock.clone() as Arc<dyn farshore_types::Clock>, &bench.entropy as _);
-    let taken = backup::take(vault, &request, &mut files, &mut || (steps.close)(), clock)?;
-    session.end()?;
-    Ok(taken)
 }
 
 impl Stage {
@@ -169,10 +105,6 @@ impl Stage {
         content[at..at + PAGE].copy_from_slice(&page(block, position, 7));
         std::fs::write(self.bench.path(path), content).unwrap();
     }
-}
-
-fn names(taken: &Taken) -> BTreeSet<String> {
-    taken.custody.packs().unwrap().into_iter().map(|(name, _)| name.to_string()).collect()
 }
 
 #[test]
@@ -395,71 +327,4 @@ fn a_backup_that_dies_while_it_adopts_is_gone_on_with() {
             }
         }
     }
-}
-
-/// A world in which a backup died after its packs, hours ago.
-fn dead_world(hours: u64) -> Arc<World> {
-    let world = World::new(1);
-    let store: Arc<dyn ObjectStore> = mortal(&world.regions[0], Verb::PutNew, 4, Action::StopBefore);
-    world.backup(&store, None).unwrap_err();
-    assert_eq!(packs(&*world.regions[0]).len(), 2);
-    world.advance_hours(hours);
-    world
-}
-
-#[test]
-fn no_sweep_deletes_what_a_running_backup_has_adopted() {
-    let world = dead_world(40);
-    let before: BTreeSet<_> = packs(&*world.regions[0]).into_iter().map(|pack| pack.0).collect();
-    let sweeps = || {
-        // Past the grace, then past the cycle of a tombstone; the session's deadline is 24 hours.
-        for hours in [15, 7] {
-            world.advance_hours(hours);
-            world.sweep(&world.regions[0], &[]).unwrap();
-        }
-        assert_eq!(count(&*world.regions[0], "tombstones/"), 0);
-        Ok(closing(2000))
-    };
-    let vault = world.bench.fresh(world.regions[0].clone()).unwrap();
-    let steps = Steps { found: &|| {}, adopted: &|| {}, close: &sweeps, believe: true };
-    let taken = go_on(&world.bench, &vault, 2000, None, &steps).unwrap();
-    assert!(!names(&taken).is_disjoint(&before), "something was adopted");
-    assert_eq!(restored_by(&vault, &taken.name).unwrap(), world.bench.content());
-}
-
-#[test]
-fn whenever_a_sweep_runs_a_backup_that_adopts_fails_or_restores() {
-    let mut outcomes = [0; 2];
-    for (hours, point) in [1, 40, 48, 49, 50, 100].into_iter().flat_map(|hours| (0..3).map(move |at| (hours, at))) {
-        let world = dead_world(hours);
-        let sweep = |at| {
-            if at == point {
-                for _ in 0..3 {
-                    world.sweep(&world.regions[0], &[]).unwrap();
-                    world.advance_hours(7);
-                }
-            }
-        };
-        let vault = world.bench.fresh(world.regions[0].clone()).unwrap();
-        let close = || {
-            sweep(2);
-            Ok(closing(2000))
-        };
-        let steps = Steps { found: &|| sweep(0), adopted: &|| sweep(1), close: &close, believe: true };
-        let taken = go_on(&world.bench, &vault, 2000, None, &steps);
-        let taken = taken.or_else(|error| {
-            outcomes[0] += 1;
-            assert!(matches!(error.kind(), ErrorKind::Busy | ErrorKind::Conflict), "{hours} {point}: {error}");
-            let steps = Steps { found: &|| {}, adopted: &|| {}, close: &|| Ok(closing(3000)), believe: true };
-            go_on(&world.bench, &vault, 3000, None, &steps)
-        });
-        outcomes[1] += 1;
-        let taken = taken.unwrap();
-        for _ in 0..4 {
-            world.advance_hours(100);
-            world.sweep(&world.regions[0], &[]).unwrap();
-            assert_eq!(restored_by(&vault, &taken.name).unwrap(), world.bench.content(), "{hours} {point}");
-        }
-    }
-    assert_eq!(outcomes[1], 18);
 }

@@ -28,7 +28,7 @@ use self::collect::{Collected, Collector};
 use self::resume::Adopted;
 use self::throttle::Throttle;
 use self::worker::{Report, Task, Worker, usable};
-use crate::format::catalog::Origin;
+use crate::format::index::Origin;
 use crate::format::manifest::{self, BackupKind, Body, Custody, Needs, Sizes};
 use crate::names::{BackupId, ManifestName, PackId, PackName};
 use crate::pack::{Packer, Packing, Putting};

@@ -21,7 +21,8 @@ use farshore_types::{Error, ErrorKind, Generation, Result, SessionId};
 use serde_json::Value;
 
 use super::capture::Before;
-use crate::format::catalog::{self, Completed, Entry, Index, Segment};
+use crate::format::catalog::{Entry, Segment};
+use crate::format::index::{self, Completed, Index};
 use crate::format::map::FrameRef;
 use crate::format::notes::{self, FenceNote, Purpose, SessionNote};
 use crate::format::seal::{
@@ -234,7 +235,7 @@ fn index_of(vault: &Vault, name: &PackName, size: u64, un: &mut Unsqueeze) -> Re
             let offset = u32::try_from(from + at as u64).map_err(|_| damaged(&text, "it is too long"))?;
             let stored = header.stored + FRAME_HEADER_BYTES as u32;
             let frame = FrameRef { pack: name.id, offset, stored, raw: header.raw, number: header.number };
-            return Ok((frame, catalog::decode_index(&raw)?));
+            return Ok((frame, index::decode(&raw)?));
         }
         if from == least {
             break;
@@ -352,7 +353,7 @@ impl Lookup<'_> {
             None => {
                 let mut raw = Vec::new();
                 let read = self.reader.read(&pack.index, FrameKind::Index, &mut raw);
-                let Some(index) = tolerated(read.and_then(|()| catalog::decode_index(&raw)))? else { return Ok(None) };
+                let Some(index) = tolerated(read.and_then(|()| index::decode(&raw)))? else { return Ok(None) };
                 let completed = Arc::new(index.completed);
                 self.adopted.cache(place, &completed);
                 completed

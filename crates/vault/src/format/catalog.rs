@@ -130,7 +130,7 @@ struct WireSegment {
 }
 
 #[derive(Serialize, Deserialize)]
-struct WireEntry {
+pub(super) struct WireEntry {
     path: String,
     kind: EntryKind,
     mode: u32,
@@ -193,7 +193,7 @@ impl Sessions {
     }
 }
 
-fn to_wire(entry: &Entry, at: &[u32], sessions: &mut Sessions) -> WireEntry {
+pub(super) fn to_wire(entry: &Entry, at: &[u32], sessions: &mut Sessions) -> WireEntry {
     let file = entry.kind == EntryKind::File;
     let segment = |segment: &Segment| {
         let digest = hex(&segment.digest.0);
@@ -221,7 +221,7 @@ fn to_wire(entry: &Entry, at: &[u32], sessions: &mut Sessions) -> WireEntry {
     }
 }
 
-fn from_wire(wire: WireEntry, sessions: &Sessions) -> Result<(Entry, Vec<u32>)> {
+pub(super) fn from_wire(wire: WireEntry, sessions: &Sessions) -> Result<(Entry, Vec<u32>)> {
     let damaged = || Error::corrupt(format!("the catalog entry of {:?} is not one of this format", wire.path));
     check_path(&wire.path)?;
     let segment = |segment: &WireSegment| {
@@ -319,60 +319,12 @@ fn escaped(text: &str) -> usize {
     text.bytes().map(bytes).sum()
 }
 
-/// What a pack completed: file entries with only those segments, and their numbers.
-pub type Completed = (Entry, Vec<u32>);
-
-/// What stands in every index of a session.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Origin<'a> {
-    /// The log position at which the backup started.
-    pub start: u64,
-    /// What the engine said of the source then; null where it says nothing.
-    pub facts: &'a serde_json::Value,
-}
-
-/// A pack's index.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Index {
-    /// The log position at which the backup started.
-    pub start: u64,
-    /// What the engine said of the source then.
-    pub facts: serde_json::Value,
-    /// What the pack completed.
-    pub completed: Vec<Completed>,
-}
-
-#[derive(Serialize, Deserialize)]
-struct WireIndex {
-    start: u64,
-    #[serde(default, skip_serializing_if = "serde_json::Value::is_null")]
-    facts: serde_json::Value,
-    sessions: Vec<(String, SessionId)>,
-    entries: Vec<WireEntry>,
-}
-
-/// The raw bytes of an index frame.
-pub fn encode_index(origin: &Origin, completed: &[Completed]) -> Result<Vec<u8>> {
-    let mut sessions = Sessions::default();
-    let entries = completed.iter().map(|(entry, at)| to_wire(entry, at, &mut sessions)).collect();
-    let (start, facts) = (origin.start, origin.facts.clone());
-    json(&WireIndex { start, facts, sessions: sessions.to_wire(), entries })
-}
-
-/// Parses the raw bytes of an index frame.
-pub fn decode_index(bytes: &[u8]) -> Result<Index> {
-    let wire: WireIndex = serde_json::from_slice(bytes).map_err(|_| Error::corrupt("an index does not parse"))?;
-    let sessions = Sessions::from_wire(&wire.sessions)?;
-    let completed = wire.entries.into_iter().map(|entry| from_wire(entry, &sessions)).collect::<Result<_>>()?;
-    Ok(Index { start: wire.start, facts: wire.facts, completed })
-}
-
 pub(crate) fn json(value: &impl Serialize) -> Result<Vec<u8>> {
     serde_json::to_vec(value).map_err(|error| Error::bug(format!("a value does not encode: {error}")))
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
     #[test]
@@ -416,12 +368,12 @@ mod tests {
         }
     }
 
-    #[test]
-    fn entries_read_back_as_they_were_written() {
+    /// A file of two segments.
+    pub fn sample() -> Entry {
         let pack = PackId { generation: Generation(1), session: SessionId([1; 16]), number: 2 };
         let frame = FrameRef { pack, offset: 132, stored: 80, raw: 100, number: 0 };
-        let digest = Hash::of(b"x");
-        let entry = Entry {
+        let segment = |content| Segment { content, digest: Hash::of(b"x") };
+        Entry {
             path: "base/5/1234".into(),
             kind: EntryKind::File,
             mode: 0o600,
@@ -429,21 +381,18 @@ mod tests {
             target: None,
             size: SEGMENT_BYTES + 96,
             identity: (7, -8),
-            segments: vec![
-                Segment { content: Content::Map(frame), digest },
-                Segment { content: Content::Data { frame, start: 4, length: 96 }, digest },
-            ],
+            segments: vec![segment(Content::Map(frame)), segment(Content::Data { frame, start: 4, length: 96 })],
             digest_of: DigestOf::Stamps,
             pages: Some(Pages { kind: "k".into(), size: 8192, stamp: 10, first_block: 131_072, checksums: true }),
             bad_blocks: vec![3],
-        };
-        assert_eq!(&decode(&encode(std::slice::from_ref(&entry)).unwrap()).unwrap(), std::slice::from_ref(&entry));
-        let shorter = Entry { size: SEGMENT_BYTES, ..entry.clone() };
-        assert!(decode(&encode(&[shorter]).unwrap()).is_err());
-        for facts in [serde_json::Value::Null, serde_json::json!({"timeline": 3})] {
-            let completed = vec![(entry.clone(), vec![0, 4])];
-            let index = encode_index(&Origin { start: 9, facts: &facts }, &completed).unwrap();
-            assert_eq!(decode_index(&index).unwrap(), Index { start: 9, facts, completed });
         }
+    }
+
+    #[test]
+    fn entries_read_back_as_they_were_written() {
+        let entry = sample();
+        assert_eq!(&decode(&encode(std::slice::from_ref(&entry)).unwrap()).unwrap(), std::slice::from_ref(&entry));
+        let shorter = Entry { size: SEGMENT_BYTES, ..entry };
+        assert!(decode(&encode(&[shorter]).unwrap()).is_err());
     }
 }

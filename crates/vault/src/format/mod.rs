@@ -1,6 +1,7 @@
 //! The format on the store: names, sealed objects, maps, catalogs, manifests (docs/format.md). No IO here.
 
 pub mod catalog;
+pub mod index;
 pub mod manifest;
 pub mod map;
 pub mod notes;

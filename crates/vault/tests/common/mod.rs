@@ -4,6 +4,7 @@
 
 pub mod edits;
 pub mod log;
+pub mod resume;
 pub mod tree;
 pub mod world;
 
