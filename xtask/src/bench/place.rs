@@ -1,6 +1,6 @@
 //! Where the bench works, as whom, and which programs it runs.
 //!
-//! Everything lies below one folder, which is emptied at the start and, unless something fails, removed at the end.
+//! Everything lies below one folder, which is new, empty or left by an earlier run, and is removed at the end unless something fails.
 //! Started by root, all programs, ours and the peers', run as the user `postgres`: servers refuse to run as root.
 
 use std::fs::{self, File};
@@ -15,6 +15,8 @@ use rustix::process::geteuid;
 
 /// The user that Debian's package makes for the server.
 const USER: &str = "postgres";
+/// Our own program in the bench's folder, by which the folder of an earlier run is known.
+const OURSELVES: &str = "bin/xtask";
 /// Lines of a failed program's output that are shown.
 const TAIL_LINES: usize = 12;
 
@@ -51,7 +53,8 @@ impl Place {
         let ourselves = std::env::current_exe().doing("find", "this program")?;
         let (pgbackrest, restic, libraries) = unwrapped(&peers);
         let dir = std::path::absolute(dir).doing("find", dir.display())?;
-        let (copy, xtask) = (dir.join("bin/farshore"), dir.join("bin/xtask"));
+        check_ours(&dir)?;
+        let (copy, xtask) = (dir.join("bin/farshore"), dir.join(OURSELVES));
         let place = Place { postgres, pgbackrest, restic, libraries, xtask, user, farshore: copy, dir };
         place.folder("bin")?;
         fs::copy(farshore, &place.farshore).doing("copy", farshore.display())?;
@@ -151,6 +154,19 @@ impl Place {
     }
 }
 
+/// Refuses a folder that holds anything of somebody else's: all of it is removed at the end.
+fn check_ours(dir: &Path) -> Result<()> {
+    let empty = match fs::read_dir(dir) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => true,
+        content => content.doing("list", dir.display())?.next().is_none(),
+    };
+    match empty || dir.join(OURSELVES).is_file() {
+        true => Ok(()),
+        false => Err(Error::conflict(format!("{} holds other things, and the bench removes all of it", dir.display()))
+            .hint("name an empty or a new folder")),
+    }
+}
+
 /// The peers' own programs behind the scripts that set their library path: the bench sets it itself, so that no peer
 /// pays for a shell.
 fn unwrapped(peers: &Path) -> (PathBuf, PathBuf, String) {
@@ -198,4 +214,23 @@ pub fn files_below(folder: &Path) -> Result<Vec<PathBuf>> {
     }
     found.sort();
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_with_other_things_is_not_worked_in() {
+        let dir = std::env::temp_dir().join(format!("farshore-bench-{}", std::process::id()));
+        check_ours(&dir).unwrap();
+        fs::create_dir(&dir).unwrap();
+        check_ours(&dir).unwrap();
+        fs::write(dir.join("thesis"), "years of work").unwrap();
+        assert!(check_ours(&dir).unwrap_err().to_string().contains("holds other things"));
+        fs::create_dir(dir.join("bin")).unwrap();
+        fs::write(dir.join(OURSELVES), "").unwrap();
+        check_ours(&dir).unwrap();
+        fs::remove_dir_all(&dir).unwrap();
+    }
 }
