@@ -211,10 +211,7 @@ impl Fetching {
     }
 
     fn history(&self, timeline: Timeline) -> Result<Option<PathBuf>> {
-        // A timeline beyond the one that is recovered to is none of this recovery's business.
-        if timeline > self.task.end.0 {
-            return Ok(None);
-        }
+        // Later ones too: the server goes along none of them, but gives its own history a number that none of them has.
         let content = self.task.vault.history(&self.task.stream, timeline)?;
         content.map(|content| self.stage(&format!("{:08X}.history", timeline.0), &content)).transpose()
     }

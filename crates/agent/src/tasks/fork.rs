@@ -2,7 +2,10 @@
 //!
 //! Everything that can be refused is refused before anything is written: the target against the window, the major version, the room, the
 //! path of the socket. The source is never touched; tablespaces are placed under the fork's own volume; its configuration is made
-//! anew. If we die, the folder holds an unfinished restore, the log socket is gone, and recovery stops instead of promoting early.
+//! anew. If we die, the folder holds an unfinished fork and says so ([`begun`]), the log socket is gone, and recovery stops instead of
+//! promoting early; the same fork run again starts over.
+
+mod begun;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -11,7 +14,7 @@ use std::time::Duration;
 
 use farshore_engines::postgresql::control::{CONTROL_PATH, Control};
 use farshore_engines::postgresql::history::History;
-use farshore_engines::postgresql::provision::{Installation, Postmaster};
+use farshore_engines::postgresql::provision::Installation;
 use farshore_engines::postgresql::recovery::{
     Plan, check_major, place_tablespaces, restore_command, tablespace_map, target_not_reached,
 };
@@ -23,8 +26,9 @@ use farshore_types::{Error, Position, Progress, Result, Target, TargetKind, Time
 use farshore_vault::Vault;
 use farshore_vault::read::restore::{Settings as RestoreSettings, restore};
 
+use self::begun::Begun;
 use super::fetch_log::{FetchLog, Fetching};
-use super::windows::{Window, Windows};
+use super::windows::{Break, Window, Windows};
 use crate::account::check_reachable;
 use crate::host::Host;
 use crate::postgres::{self, Layout, Node, Spec, Status};
@@ -40,7 +44,8 @@ pub struct Fork<'a> {
     pub vault: Vault,
     /// Where to end.
     pub target: Target,
-    /// The fork's own folder: new or empty, or of an earlier run of the same fork.
+    /// The fork's own folder: new or empty, or of an earlier run of the same fork (service and target) that never opened. What that one
+    /// left is cleared; anything else is refused and left alone.
     pub volume: PathBuf,
     /// The server to run on it; its major version is checked.
     pub installation: Installation,
@@ -61,6 +66,8 @@ pub struct Fork<'a> {
 pub struct Opened {
     /// The backup and window that were used.
     pub window: Window,
+    /// Set if the newest moment was asked for, and later log is known of that is not in the store: what is missing from the fork.
+    pub missing: Option<Break>,
     /// Where the fork's own history begins.
     pub reached: Position,
     /// Its timeline.
@@ -81,11 +88,11 @@ impl Fork<'_> {
     /// Makes the fork. `progress` counts the bytes of the files.
     pub fn run(&self, progress: &Progress) -> Result<Opened> {
         let windows = Windows::read(&self.vault)?;
-        let window = windows.choose(&self.target)?.clone();
+        let window = windows.choose(&self.target)?;
         let layout = Layout::new(&self.volume);
         let spec = self.spec();
         self.refuse(&window, &layout, &spec)?;
-        layout.make_volume()?;
+        let begun = Begun::begin(&layout, self.vault.repository.service(), &window.name, &self.target)?;
         layout.make_rest(&self.host.engines)?;
         let binary = self.reachable_binary()?;
         let command = restore_command(&binary, &["log-fetch", path_text(&log_socket(&layout))?])?;
@@ -95,10 +102,15 @@ impl Fork<'_> {
         let mut node = postgres::open(&spec, self.host)?;
         let files_done = self.host.clock.monotonic();
         let (segments, (timeline, reached)) = self.recover(&window, &mut node, &plan)?;
+        begun.done()?;
         let done = self.host.clock.monotonic();
+        let missing = window.broken.filter(|_| self.target.kind == TargetKind::Latest);
+        if let Some(missing) = missing {
+            tracing::warn!(%missing, "the fork lacks the newest log");
+        }
         let seconds = ((files_done - began).as_secs_f64(), (done - files_done).as_secs_f64());
         let (server, data_directory) = (node.settings()?, layout.data());
-        Ok(Opened { window, reached, timeline, server, data_directory, restored_bytes, segments, seconds })
+        Ok(Opened { window, missing, reached, timeline, server, data_directory, restored_bytes, segments, seconds })
     }
 
     fn spec(&self) -> Spec {
@@ -114,13 +126,7 @@ impl Fork<'_> {
             let what = format!("the socket path {} is longer than {SOCKET_PATH_BYTES_MAX} bytes", socket.display());
             return Err(Error::invalid(what).hint("choose a folder with a shorter path"));
         }
-        match Postmaster::read(&layout.data()) {
-            Ok(Some(running)) if running.is_alive() => {
-                Err(Error::conflict(format!("a server runs on {}", layout.data().display()))
-                    .hint("stop it, or choose another folder"))
-            }
-            _ => Ok(()),
-        }
+        Ok(())
     }
 
     /// The server's account must be able to run the binary: a copy is made where it cannot reach the original.

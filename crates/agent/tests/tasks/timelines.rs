@@ -4,6 +4,7 @@ use std::fs;
 
 use farshore_agent::tasks::windows::Windows;
 use farshore_engines::postgresql::provision::Installation;
+use farshore_engines::postgresql::wire::Settings;
 use farshore_types::{Position, Progress, Target, TargetKind, Timeline};
 
 use crate::support::cluster::{Cluster, command, run};
@@ -80,6 +81,46 @@ fn a_source_that_was_put_back_goes_on_in_the_same_journal() {
     for installation in installations() {
         put_back(&installation, if installation.major == 15 { u32::try_from(samples(2, 5)).unwrap() } else { 2 });
     }
+}
+
+#[test]
+fn a_time_in_a_history_that_was_given_up_is_looked_for_in_that_history() {
+    let installation = installation();
+    let cluster = Cluster::start(&installation);
+    load::prepare(&cluster);
+    let region = Region::new();
+    let from: Position = cluster.sql("SELECT pg_current_wal_lsn()::text").parse().unwrap();
+    let archive = |server: &Settings, seed: u64| {
+        let protection = Protection::start(server.clone(), &region);
+        let load = Load::start(server, seed);
+        load.advance(80);
+        let known = load.stop();
+        assert_eq!(protection.await_archived_now().breaks, 0);
+        protection.stop().unwrap();
+        known
+    };
+    let known = archive(&cluster.settings(), seed());
+    let order = Order::read(&installation, &cluster.data, Timeline(1), from);
+    let first = Round { known, order, before: Rows::new() };
+    let commits: Vec<_> = first.order.commits().collect();
+    // The server is put back to a quarter of what it did; three quarters are given up, and asked for in the middle.
+    let back = target(TargetKind::Position(commits[commits.len() / 4].0));
+    let given_up = target(TargetKind::Time(commits[commits.len() * 3 / 4].2));
+    let second = fork_to(&region.vault, &installation, back);
+    assert_eq!(second.opened.timeline, Timeline(2));
+    archive(&second.opened.server, seed() + 1);
+    let newest = rows_of(&second.opened.server);
+    let windows = Windows::read(&region.reopened()).unwrap();
+    let window = windows.windows.last().unwrap();
+    let timelines: Vec<_> = window.branches.iter().map(|branch| branch.timeline).collect();
+    assert_eq!((window.timeline, timelines), (Timeline(2), vec![Timeline(1), Timeline(2)]));
+    let forked = fork_to(&region.reopened(), &installation, given_up.clone());
+    assert_eq!(rows_of(&forked.opened.server), first.rows(&given_up));
+    // The number of the second history is taken.
+    assert_eq!(forked.opened.timeline, Timeline(3));
+    forked.check_pages();
+    check(&region, &installation, &Target::latest(), &newest);
+    check(&region, &installation, &target(TargetKind::Time(window.reach.to_time)), &newest);
 }
 
 #[test]

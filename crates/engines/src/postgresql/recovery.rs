@@ -14,6 +14,8 @@ use super::conf;
 use super::control::Control;
 use super::files::Tablespace;
 
+/// Makes the server recover from the archive. The server removes it, durably, before it accepts the first write.
+pub const RECOVERY_SIGNAL: &str = "recovery.signal";
 /// Longest name of a restore point.
 const NAME_BYTES_MAX: usize = 63;
 /// What the server logs, in English, when the log ends before the target.
@@ -84,7 +86,7 @@ impl Plan {
             content: content.into_bytes(),
         };
         let settings = format!("{}{}{}", HEAD, source_limits(source)?, self.settings()?);
-        Ok(vec![file("postgresql.auto.conf", settings), file("recovery.signal", String::new())])
+        Ok(vec![file("postgresql.auto.conf", settings), file(RECOVERY_SIGNAL, String::new())])
     }
 
     /// The same plan towards the end of the journal: for a target that lies in the window after the last commit, where
