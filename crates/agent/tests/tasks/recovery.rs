@@ -174,7 +174,7 @@ fn a_forker_that_dies() {
     let (prefix, nth): (String, usize) = (prefix.clone(), nth.parse().unwrap());
     let (region, calls) = (Region::in_directory(Path::new(region)), AtomicUsize::new(0));
     let hook = move |verb, name: &str| {
-        let counts = verb == Verb::Get && name.starts_with(&prefix);
+        let counts = matches!(verb, Verb::Get | Verb::GetRange) && name.starts_with(&prefix);
         if counts && calls.fetch_add(1, Ordering::SeqCst) == nth {
             let _ = kill_process(getpid(), Signal::KILL);
         }
