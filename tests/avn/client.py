@@ -5,6 +5,7 @@ Promise: every invocation is looked at for a traceback, whatever its exit code; 
 
 import json
 import os
+import re
 import subprocess
 
 import server
@@ -38,6 +39,19 @@ class Ended:
     @property
     def json(self):
         return json.loads(self.out)
+
+    @property
+    def refusal(self):
+        """Status and message of the server's refusal: the newest client prints them, the others the whole body."""
+        text = self.errors.partition("command failed: Error: ")[2].strip()
+        if text.startswith("{"):
+            body = json.loads(text)
+            (error,) = body["errors"]
+            return error["status"], body["message"]
+        printed = re.search(r"(?s)^(.+) \(status (\d+)\)$", text)
+        if not printed:
+            raise AssertionError(f"the client printed no refusal of the server\n{self}")
+        return int(printed[2]), printed[1]
 
 
 class Avn:

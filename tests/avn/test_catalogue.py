@@ -106,6 +106,7 @@ class Offer(Case):
 
 class Events(Case):
     def test_events_have_a_time_an_actor_and_a_description(self):
+        self.shared()
         rows = self.table(self.ok("events", "-n", "5"), "time", "actor", "event_type", "service_name", "event_desc")
         self.assertTrue(0 < len(rows) <= 5, rows)
         found = self.ok("events", "-n", "2", "--json").json

@@ -35,7 +35,7 @@ class Databases(Case):
             self.assertIn(odd, listed)
             self.ok("service", "database-delete", name, "--dbname", odd)
         else:
-            self.assertIn("(status 400)", ended.errors)
+            self.assertEqual(ended.refusal[0], 400)
 
 
 class Users(Case):
@@ -75,8 +75,7 @@ class Users(Case):
 
     def test_avnadmin_cannot_be_deleted(self):
         name = self.shared()
-        ended = self.fails("service", "user-delete", name, "--username", "avnadmin", saying="avnadmin")
-        self.assertRegex(ended.errors, r"\(status 40[03]\)")
+        self.fails_with((400, 403), "service", "user-delete", name, "--username", "avnadmin", saying="avnadmin")
         self.assertEqual(self.sql(name, "select 1"), "1")
 
     def test_credentials_reset_replaces_the_password_of_avnadmin(self):
@@ -98,8 +97,8 @@ class Users(Case):
 class Pools(Case):
     def test_connection_pools_are_refused_with_a_sentence(self):
         name = self.shared()
-        ended = self.fails("service", "connection-pool-create", name, "--pool-name", "p", "--dbname", "defaultdb",
-                           "--username", "avnadmin", saying="pool")
-        self.assertRegex(ended.errors, r"Error: .*not offered.* \(status (400|403|501)\)")
+        words = (name, "--pool-name", "p", "--dbname", "defaultdb", "--username", "avnadmin")
+        self.fails_with((400, 403, 501), "service", "connection-pool-create", *words, saying=("pool", "not offered"))
         self.assertEqual(self.ok("service", "connection-pool-list", name).out, "")
-        self.fails("service", "connection-pool-delete", name, "--pool-name", "p", saying="pool")
+        words = (name, "--pool-name", "p")
+        self.fails_with((400, 403, 404, 501), "service", "connection-pool-delete", *words, saying="pool")

@@ -16,7 +16,7 @@ class Power(Case):
         self.assertEqual(self.service(name)["node_states"], [])
         self.assertNotEqual(self.backups(name)["backups"], [], "no backup is left while off")
         self.ok("service", "backup-list", name)
-        self.fails("service", "database-create", name, "--dbname", "late", saying="command failed: Error: ")
+        self.fails_with((400, 409), "service", "database-create", name, "--dbname", "late", saying="off")
 
         self.ok("service", "update", name, "--power-on")
         self.ok("service", "wait", name, "--timeout", "300")
