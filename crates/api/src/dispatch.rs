@@ -22,10 +22,10 @@ use crate::answer::Answer;
 use crate::app::{App, Caller};
 use crate::call::Call;
 use crate::failure::Failure;
+use crate::limits::Limits;
 use crate::openapi;
 use crate::query;
 use crate::route::{Access, Method, PROJECT, Route};
-use crate::server::Limits;
 
 /// Characters of a client's name that are kept.
 const USER_AGENT_CHARS_MAX: usize = 256;

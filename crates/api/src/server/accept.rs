@@ -20,10 +20,10 @@ use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 use tower_service::Service;
 
-use super::Limits;
 use super::host;
 use super::patient::{Patient, Turn};
 use crate::dispatch::Peer;
+use crate::limits::Limits;
 
 /// Pause after the system could not give a connection, for example because too many files are open.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);

@@ -1,4 +1,4 @@
-//! Large, slow and many.
+//! Clients that send too much, too slowly or too often, and those that do not read.
 
 use std::time::Duration;
 

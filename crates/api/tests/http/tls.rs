@@ -1,38 +1,41 @@
-//! TLS with a certificate of our own making.
+//! TLS with certificates that sign themselves, for `localhost` and a hundred years. Made with
+//! `openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 36500 -subj /CN=localhost
+//! -addext subjectAltName=DNS:localhost -addext basicConstraints=critical,CA:FALSE`.
 
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::sync::Arc;
 
 use farshore_api::TlsFiles;
-use rustls::pki_types::ServerName;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
 use crate::client::Client;
 use crate::site::{settings, start};
 
-fn write(folder: &Path) -> (TlsFiles, RootCertStore) {
-    let made = rcgen::generate_simple_self_signed(["localhost".to_string()]).unwrap();
-    let files = TlsFiles { certificates: folder.join("cert.pem"), key: folder.join("key.pem") };
-    std::fs::write(&files.certificates, made.cert.pem()).unwrap();
-    std::fs::write(&files.key, made.signing_key.serialize_pem()).unwrap();
+fn files(name: &str) -> TlsFiles {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/http/tls");
+    TlsFiles { certificates: folder.join(format!("{name}.crt")), key: folder.join(format!("{name}.key")) }
+}
+
+fn trusting(files: &TlsFiles) -> Arc<ClientConfig> {
     let mut roots = RootCertStore::empty();
-    roots.add(made.cert.der().clone()).unwrap();
-    (files, roots)
+    roots.add(CertificateDer::from_pem_file(&files.certificates).unwrap()).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    Arc::new(config.with_root_certificates(roots).with_no_client_auth())
 }
 
 #[test]
 fn a_client_that_trusts_the_certificate_is_served_and_plain_http_is_not() {
-    let folder = tempfile::tempdir().unwrap();
-    let (files, roots) = write(folder.path());
+    let files = files("server");
+    let config = trusting(&files);
     let mut settings = settings();
     settings.tls = Some(files);
     settings.listen = SocketAddr::from(([0, 0, 0, 0], 0));
     let server = start(settings).unwrap();
     let address = SocketAddr::from(([127, 0, 0, 1], server.address().port()));
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
-    let config = Arc::new(config.with_root_certificates(roots).with_no_client_auth());
     let connection = ClientConnection::new(config, ServerName::try_from("localhost").unwrap()).unwrap();
     let stream = StreamOwned::new(connection, TcpStream::connect(address).unwrap());
     let mut client = Client::over(stream);
@@ -49,17 +52,14 @@ fn a_client_that_trusts_the_certificate_is_served_and_plain_http_is_not() {
 
 #[test]
 fn files_that_are_wrong_or_do_not_belong_together_are_named() {
-    let folder = tempfile::tempdir().unwrap();
-    let other = tempfile::tempdir().unwrap();
-    let (good, _) = write(folder.path());
-    let (stranger, _) = write(other.path());
+    let (good, stranger) = (files("server"), files("stranger"));
     let check = |certificates: &Path, key: &Path, part: &str| {
         let mut settings = settings();
         settings.tls = Some(TlsFiles { certificates: certificates.to_path_buf(), key: key.to_path_buf() });
         let error = start(settings).err().unwrap().to_string();
         assert!(error.contains(part) && !error.contains("BEGIN"), "{error}");
     };
-    check(&folder.path().join("absent"), &good.key, "absent");
+    check(Path::new("/absent.crt"), &good.key, "/absent.crt");
     check(&good.key, &good.key, "no certificate");
     check(&good.certificates, &good.certificates, "no private key");
     check(&good.certificates, &stranger.key, "does not fit the certificate");

@@ -1,0 +1,5 @@
+//! Who uses the platform: users, their tokens, their projects.
+
+pub mod project;
+pub mod token;
+pub mod user;
