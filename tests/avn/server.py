@@ -82,7 +82,8 @@ class Platform:
         self.base = tempfile.mkdtemp(prefix="farshore-avn-", dir=os.environ.get("FARSHORE_TEST_TMP"))
         os.chmod(self.base, 0o755)  # engines run as another user when this is root
         self.data = os.path.join(self.base, "data")
-        self.log_path = os.path.join(self.base, "server.log")
+        self.log_path = os.path.join(self.base, "server.log")  # stderr; what it says to its user is beside it
+        self.said_path = os.path.join(self.base, "server.out")
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.process = None
@@ -91,11 +92,10 @@ class Platform:
         self.opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
     def start(self):
-        log = open(self.log_path, "ab")
-        with log:
+        with open(self.log_path, "ab") as log, open(self.said_path, "ab") as said:
             self.process = subprocess.Popen(
                 [binary(), "up", "--data", self.data, "--listen", f"127.0.0.1:{self.port}"],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.base,
+                stdin=subprocess.DEVNULL, stdout=said, stderr=log, cwd=self.base,
                 env=clean_environment(), start_new_session=True,
             )
         eventually(self.answers, START_SECONDS_MAX, lambda: f"/openapi.json answers\n{self.log()[-3000:]}")
@@ -158,14 +158,21 @@ class Platform:
             self.command("down", "--data", self.data)
 
     def log(self):
-        if not os.path.exists(self.log_path):
+        return self.read(self.log_path)
+
+    def said(self):
+        """What it printed for the person who started it, the token among it."""
+        return self.read(self.said_path)
+
+    def read(self, path):
+        if not os.path.exists(path):
             return ""
-        with open(self.log_path, encoding="utf-8", errors="replace") as file:
+        with open(path, encoding="utf-8", errors="replace") as file:
             return COLOUR.sub("", file.read())
 
     def alarms(self):
         """Warnings and errors in the log that no case announced."""
-        lines = (line for line in self.log().splitlines() if ALARM.match(line))
+        lines = (line for line in (self.log() + self.said()).splitlines() if ALARM.match(line))
         return [line for line in lines if not any(re.search(pattern, line) for pattern in self.expected)]
 
     def processes(self):
@@ -180,6 +187,10 @@ class Platform:
             if name.isdigit() and int(name) != os.getpid() and f"{self.data}/" in f"{line.strip()}/":
                 found[int(name)] = line
         return found
+
+    def engines(self):
+        """Ids of the engines' first processes."""
+        return {one for one, line in self.processes().items() if re.match(r"\S*postgres .*-D ?", line)}
 
     def remove(self):
         shutil.rmtree(self.base, ignore_errors=True)

@@ -58,7 +58,8 @@ class Login(Case):
         self.fails_with((401, 403), "user", "info", AIVEN_AUTH_TOKEN="nonsense", saying="token")
 
     def test_user_info_shows_the_user(self):
-        shown = self.table(self.ok("user", "info"), "user", "real_name", "state", "token_validity_begin", "projects", "auth")
+        columns = ("user", "real_name", "state", "token_validity_begin", "projects", "auth")
+        shown = self.table(self.ok("user", "info"), *columns)
         self.assertIn("main", shown[0])
         self.assertEqual(self.ok("user", "info", "--json").json[0]["state"], "active")
 

@@ -12,9 +12,8 @@ class Create(Case):
         ended = self.ok("service", "wait", name, "--timeout", "300")
         self.assertIn(f"Service(s) RUNNING: {name}", ended.errors)
         made = self.service(name)
-        self.assertEqual(
-            (made["service_type"], made["plan"], made["cloud_name"], made["node_count"], made["termination_protection"]),
-            ("pg", "startup-4", "local-south", 1, False))
+        fields = ("service_type", "plan", "cloud_name", "node_count", "termination_protection")
+        self.assertEqual([made[field] for field in fields], ["pg", "startup-4", "local-south", 1, False])
         self.assertEqual(made["user_config"]["backup_hour"], 4)
         self.ready(name)
         self.assertEqual(self.sql(name, "select current_user || '@' || current_database()"), "avnadmin@defaultdb")
@@ -62,9 +61,11 @@ class RefusedCreation(Case):
         self.refuses_body(user_config=[], saying="user_config")
 
     def test_an_option_out_of_range_is_named_with_its_bounds(self):
-        self.refuses(400, "-t", "pg:startup-4", "-c", "backup_hour=24", saying=("backup_hour", "23"))
-        self.refuses(400, "-t", "pg:startup-4", "-c", "backup_minute=60", saying=("backup_minute", "59"))
-        self.refuses(400, "-t", "pg:startup-4", "-c", "backup_retention_days=31", saying=("backup_retention_days", "30"))
+        for key, value, bound in (
+            ("backup_hour", 24, "23"), ("backup_hour", -1, "0"), ("backup_minute", 60, "59"),
+            ("backup_retention_days", 31, "30"), ("backup_retention_days", 0, "1"),
+        ):
+            self.refuses(400, "-t", "pg:startup-4", "-c", f"{key}={value}", saying=(key, bound))
 
     def test_an_unknown_region_is_named_with_those_that_exist(self):
         self.refuses(400, "-t", "pg:startup-4", "--cloud", "mars-1", saying=("mars-1", "local-north"))

@@ -103,7 +103,7 @@ class RefusedForks(Case):
         self.shared()
         words = ["-t", "pg:startup-4", *self.fork_words("no-such")]
         ended = self.fails_with((400, 404), "service", "create", self.name("fork"), *words, saying="no-such")
-        self.assertNotRegex(ended.refusal[1], r"Service \S+ does not exist", "other clients would try this text for ever")
+        self.assertNotRegex(ended.refusal[1], r"Service \S+ does not exist", "others would retry this text")
 
     def test_a_backup_that_does_not_exist_is_refused(self):
         self.refuses(self.shared(), backup="no-such-backup", saying="no-such-backup")
