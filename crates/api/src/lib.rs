@@ -16,6 +16,7 @@ pub mod openapi;
 mod query;
 pub mod route;
 pub mod routes;
+pub mod schema;
 pub mod server;
 pub mod wire;
 
