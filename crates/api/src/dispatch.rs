@@ -97,10 +97,6 @@ async fn answer(site: Arc<Site>, route: Arc<Route>, request: Request) -> Result<
     let address = address.ok_or_else(|| Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "no address of the client"))?;
     let path = path_of(&mut parts).await?;
     let user_agent = user_agent(&parts.headers);
-    let permit = Arc::clone(&site.calls).try_acquire_owned().map_err(|_| {
-        let message = "Too many requests are under way. Try again in a second.";
-        Failure::new(StatusCode::SERVICE_UNAVAILABLE, message).and_close()
-    })?;
     let caller = match route.access() {
         Access::Public => None,
         Access::Authenticated | Access::Project(_) => {
@@ -119,10 +115,9 @@ async fn answer(site: Arc<Site>, route: Arc<Route>, request: Request) -> Result<
     let method = route.method();
     let work = move || {
         let done = permitted(&route, &call).and_then(|()| route.run(&call));
-        drop(permit);
         done.map_err(|error| told(&error, &route))
     };
-    blocking(method, work).await?
+    blocking(&site, method, work).await?
 }
 
 async fn path_of(parts: &mut axum::http::request::Parts) -> Result<Vec<(String, String)>, Failure> {
@@ -163,7 +158,7 @@ async fn authenticated(
 ) -> Result<Caller, Failure> {
     let app = Arc::clone(&site.app);
     let ask = move || app.gate().authenticate(&token, address, &user_agent);
-    blocking(method, ask).await?.map_err(|error| match error.kind() {
+    blocking(site, method, ask).await?.map_err(|error| match error.kind() {
         ErrorKind::Denied | ErrorKind::Missing => {
             let failure = Failure::of(&error, method);
             Failure::unauthenticated(failure.message()).and_close()
@@ -196,9 +191,23 @@ fn permitted(route: &Route, call: &Call) -> farshore_types::Result<()> {
     }
 }
 
-/// Runs `work` where it may block. A panic in it is one failed call.
-async fn blocking<T: Send + 'static>(method: Method, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Failure> {
-    tokio::task::spawn_blocking(work).await.map_err(|stopped| {
+/// Runs `work` where it may block. Its place is taken only now, so slow bodies keep nobody out, and given back when it ends,
+/// also if the client has gone. A panic in it is one failed call.
+async fn blocking<T: Send + 'static>(
+    site: &Site,
+    method: Method,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Failure> {
+    let place = Arc::clone(&site.calls).try_acquire_owned().map_err(|_| {
+        let message = "Too many requests are under way. Try again in a second.";
+        Failure::new(StatusCode::SERVICE_UNAVAILABLE, message).and_close()
+    })?;
+    let placed = move || {
+        let done = work();
+        drop(place);
+        done
+    };
+    tokio::task::spawn_blocking(placed).await.map_err(|stopped| {
         let error = Error::bug("the handler of this call stopped unexpectedly");
         if stopped.is_panic() {
             tracing::error!("a handler panicked");

@@ -7,7 +7,7 @@ use std::time::Duration;
 pub struct Limits {
     /// Connections at a time; further ones wait until one ends.
     pub connections_max: usize,
-    /// Requests at a time that have been let in; further ones are answered with 503.
+    /// Handlers and questions to the gate at a time, waiting ones included; further requests are answered with 503.
     pub calls_max: usize,
     /// Bytes of a request's body.
     pub body_bytes_max: usize,

@@ -113,3 +113,15 @@ fn more_calls_than_the_limit_are_told_to_come_again() {
     assert_eq!(slow.reply().status, 200);
     assert_eq!(ask(server.address(), "GET", "/openapi.json", "").status, 200);
 }
+
+#[test]
+fn bodies_that_are_still_on_their_way_take_no_call_from_others() {
+    let server = limited(|limits| limits.calls_max = 1);
+    let mut slow = Client::connect(server.address());
+    slow.send(format!("POST {MAKE} HTTP/1.1\r\nhost: localhost\r\nauthorization: good\r\n").as_bytes());
+    slow.send(b"expect: 100-continue\r\ncontent-length: 10\r\n\r\n");
+    assert_eq!(slow.reply().status, 100, "the caller is known, the body is asked for");
+    assert_eq!(ask(server.address(), "GET", "/openapi.json", "").status, 200);
+    slow.send(b"{\"size\":1}");
+    assert_eq!(slow.reply().status, 200);
+}
