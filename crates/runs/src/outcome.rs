@@ -141,3 +141,76 @@ pub fn plus(moment: Timestamp, length: Duration) -> Timestamp {
 fn fault(error: &Error) -> Fault {
     Fault { kind: error.kind().word().to_string(), message: error.message(), hint: error.advice().map(str::to_string) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DEADLINE: Duration = Duration::from_secs(600);
+
+    fn bounds(now_s: i64) -> Bounds {
+        let at = |seconds: i64| Timestamp::from_micros(seconds * 1_000_000);
+        Bounds { now: at(now_s), started_at: at(0), deadline: DEADLINE, steps: 3 }
+    }
+
+    fn at(state: State, position: u32, tries: u32) -> Situation {
+        Situation {
+            state,
+            position,
+            tries,
+            retry_at: None,
+            error: None,
+            undo_error: None,
+            step_started_at: None,
+            undo_started_at: Some(Timestamp::from_micros(0)),
+            finished_at: None,
+        }
+    }
+
+    #[test]
+    fn what_becomes_of_a_run_whose_step_failed_depends_on_the_error_and_on_who_stopped_it() {
+        let transient = || Error::transient("x");
+        let (run, undo) = (State::Running, State::Undoing);
+        let rows = [
+            (run, transient(), None, 10, (State::Waiting, 1, 3)),
+            (run, Error::busy("x"), None, 10, (State::Waiting, 1, 3)),
+            (run, transient(), None, 599, (undo, 2, 0)),
+            (run, Error::invalid("x"), None, 10, (undo, 2, 0)),
+            (run, Error::corrupt("x"), None, 10, (undo, 2, 0)),
+            (run, transient(), Some(Reason::Shutdown), 10, (State::Waiting, 1, 2)),
+            (run, Error::invalid("x"), Some(Reason::Shutdown), 10, (undo, 2, 0)),
+            (run, transient(), Some(Reason::Cancelled), 10, (undo, 2, 0)),
+            (run, transient(), Some(Reason::Deadline), 10, (undo, 2, 0)),
+            (undo, transient(), None, 10, (undo, 1, 3)),
+            (undo, transient(), Some(Reason::Shutdown), 10, (undo, 1, 2)),
+            (undo, transient(), None, 599, (State::Stuck, 1, 2)),
+            (undo, Error::invalid("x"), None, 10, (State::Stuck, 1, 2)),
+            (undo, Error::bug("x"), None, 10, (State::Stuck, 1, 2)),
+        ];
+        for (state, error, reason, now_s, expect) in rows {
+            let after = failed(&at(state, 1, 2), &error, reason, &bounds(now_s));
+            let found = (after.state, after.position, after.tries);
+            assert_eq!(found, expect, "{state:?} {error:?} {reason:?} {now_s}");
+            assert_eq!(after.finished_at.is_some(), after.state.is_final());
+        }
+    }
+
+    #[test]
+    fn a_run_ends_as_done_failed_or_cancelled() {
+        assert_eq!(acted(&at(State::Running, 1, 9), &bounds(1)).state, State::Running);
+        assert_eq!(acted(&at(State::Running, 2, 9), &bounds(1)).state, State::Done);
+        assert_eq!(undone(&at(State::Undoing, 2, 9), &bounds(1)).state, State::Undoing);
+        assert_eq!(undone(&at(State::Undoing, 1, 9), &bounds(1)).state, State::Cancelled);
+        let error = Some(fault(&Error::invalid("x").hint("y")));
+        let after = undone(&Situation { error: error.clone(), ..at(State::Undoing, 1, 9) }, &bounds(1));
+        assert_eq!((after.state, after.error), (State::Failed, error));
+        let after = cancelled(&at(State::Running, 2, 9), &bounds(1));
+        assert_eq!((after.state, after.position, after.error), (State::Undoing, 3, None));
+    }
+
+    #[test]
+    fn pauses_double_up_to_a_minute() {
+        let seconds: Vec<u64> = [0, 1, 5, 6, 40].map(|tries| pause(tries).as_secs()).to_vec();
+        assert_eq!(seconds, [1, 2, 32, 60, 60]);
+    }
+}

@@ -24,7 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const FALL: Duration = Duration::from_millis(300);
 /// Cases that are played at the same time.
 const THREADS: usize = 6;
-const ROUNDS_SOAK: usize = 20;
+const ROUNDS_SOAK: usize = 5;
 
 /// Where a worker falls: what it was doing, in which step, at which point, and by which signal.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

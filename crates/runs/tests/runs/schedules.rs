@@ -18,9 +18,11 @@ use serde_json::json;
 
 use crate::{places, trace};
 
-const CASES: u32 = 20;
-const CASES_SOAK: u32 = 1500;
-const WORKERS: usize = 3;
+const CASES: u32 = 24;
+const CASES_SOAK: u32 = 600;
+/// Threads that work; two of them are one process, with one owner's name.
+const WORKERS: usize = 4;
+const THREADS: usize = 2;
 const SUBJECTS: usize = 2;
 const LEASE: Duration = Duration::from_secs(10);
 const STEPS: [&str; 3] = ["a", "b", "c"];
@@ -62,7 +64,7 @@ enum Act {
     Work(usize),
     /// A worker shows that it lives.
     Beat(usize),
-    /// A worker dies; another takes its place.
+    /// The process of a worker dies; another takes its place.
     Kill(usize),
     /// Time passes.
     Pass(u32),
@@ -151,7 +153,7 @@ struct Play {
     store: Arc<Store>,
     clock: Arc<ManualClock>,
     world: Arc<World>,
-    workers: Vec<(Core<World>, Hand)>,
+    workers: Vec<(Arc<Core<World>>, Hand)>,
     subjects: Vec<String>,
     asked: Vec<String>,
 }
@@ -163,13 +165,18 @@ impl Play {
         let name = || id::new(Timestamp::default(), &SystemEntropy).unwrap();
         let subjects = (0..SUBJECTS).map(|_| name()).collect();
         let mut play = Play { store, clock, world: Arc::default(), workers: Vec::new(), subjects, asked: Vec::new() };
-        play.workers = (0..WORKERS).map(|_| (play.core(), Hand::Empty)).collect();
+        play.workers = (0..WORKERS / THREADS).flat_map(|_| play.process()).collect();
         play
     }
 
-    fn core(&self) -> Core<World> {
+    fn process(&self) -> Vec<(Arc<Core<World>>, Hand)> {
+        let core = self.core();
+        (0..THREADS).map(|_| (core.clone(), Hand::Empty)).collect()
+    }
+
+    fn core(&self) -> Arc<Core<World>> {
         let identity = Identity::new("worker", LEASE, Sharing::Shared, &SystemEntropy).unwrap();
-        Core::new(self.store.clone(), kinds(), self.world.clone(), identity, self.clock.clone()).unwrap()
+        Arc::new(Core::new(self.store.clone(), kinds(), self.world.clone(), identity, self.clock.clone()).unwrap())
     }
 
     fn happen(&mut self, act: &Act) {
@@ -180,7 +187,10 @@ impl Play {
                     self.store.write(|tx| runs::beat(tx, claim.fence(), Bytes::default())).unwrap();
                 }
             }
-            Act::Kill(worker) => self.workers[*worker] = (self.core(), Hand::Empty),
+            Act::Kill(worker) => {
+                let first = worker / THREADS * THREADS;
+                self.workers.splice(first..first + THREADS, self.process());
+            }
             Act::Pass(millis) => self.clock.pass(i64::from(*millis) * 1000),
             Act::Jump(seconds) => {
                 self.clock.wall_us.fetch_add(i64::from(*seconds) * 1_000_000, Ordering::Relaxed);
