@@ -24,7 +24,7 @@ const CASES_SOAK: u32 = 600;
 const WORKERS: usize = 4;
 const THREADS: usize = 2;
 const SUBJECTS: usize = 2;
-const LEASE: Duration = Duration::from_secs(10);
+const LEASE: Duration = Duration::from_secs(6);
 const STEPS: [&str; 3] = ["a", "b", "c"];
 /// Turns after which every run must have ended.
 const TURNS_MAX: u32 = 2000;
@@ -88,7 +88,7 @@ fn act() -> impl Strategy<Value = Act> {
         12 => (0..WORKERS).prop_map(Act::Work),
         2 => (0..WORKERS).prop_map(Act::Beat),
         2 => (0..WORKERS).prop_map(Act::Kill),
-        3 => (0..8000u32).prop_map(Act::Pass),
+        3 => (0..10_000u32).prop_map(Act::Pass),
         1 => (-100_000..100_000i32).prop_map(Act::Jump),
         3 => (0..SUBJECTS, fails.prop_map(|fails| Plan { fails })).prop_map(|(subject, plan)| Act::Ask(subject, plan)),
         1 => (0..6usize).prop_map(Act::Cancel),
@@ -319,6 +319,25 @@ fn check_schedules(store: &Arc<Store>) {
     if let Err(failure) = played {
         panic!("{failure}");
     }
+}
+
+#[test]
+fn a_late_thread_is_told_from_the_one_that_took_its_run_in_the_same_process() {
+    let place = places::sqlite();
+    let mut play = Play::new(place.open());
+    play.happen(&Act::Ask(0, Plan { fails: None }));
+    (0..2).for_each(|_| play.work(0));
+    play.work(1);
+    assert!(matches!(play.workers[1].1, Hand::Empty), "taken before the lease was over");
+    play.clock.pause(LEASE);
+    (0..2).for_each(|_| play.work(1));
+    assert!(matches!(play.workers[1].1, Hand::Carried(..)), "not taken after the lease");
+    play.work(0);
+    assert!(matches!(play.workers[0].1, Hand::Empty), "the late thread recorded its step");
+    play.work(1);
+    assert!(matches!(play.workers[1].1, Hand::Claimed(_)), "the new owner could not record");
+    play.finish();
+    play.check();
 }
 
 #[test]
