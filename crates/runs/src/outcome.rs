@@ -75,7 +75,8 @@ pub fn undone(before: &Situation, bounds: &Bounds) -> Situation {
 /// After a step failed, or was stopped.
 pub fn failed(before: &Situation, error: &Error, reason: Option<Reason>, bounds: &Bounds) -> Situation {
     let passing = matches!(error.kind(), ErrorKind::Transient | ErrorKind::Busy);
-    if reason == Some(Reason::Shutdown) && passing {
+    // Whatever a step says that was stopped because of us: the next worker tries it anew, and hears it again if it is true.
+    if matches!(reason, Some(Reason::Shutdown | Reason::Lost)) {
         return waiting(before, None, before.tries);
     }
     let undoing = before.state == State::Undoing;
@@ -178,7 +179,9 @@ mod tests {
             (run, Error::invalid("x"), None, 10, (undo, 2, 0)),
             (run, Error::corrupt("x"), None, 10, (undo, 2, 0)),
             (run, transient(), Some(Reason::Shutdown), 10, (State::Waiting, 1, 2)),
-            (run, Error::invalid("x"), Some(Reason::Shutdown), 10, (undo, 2, 0)),
+            (run, Error::invalid("x"), Some(Reason::Shutdown), 10, (State::Waiting, 1, 2)),
+            (run, Error::bug("x"), Some(Reason::Lost), 10, (State::Waiting, 1, 2)),
+            (undo, Error::bug("x"), Some(Reason::Shutdown), 10, (undo, 1, 2)),
             (run, transient(), Some(Reason::Cancelled), 10, (undo, 2, 0)),
             (run, transient(), Some(Reason::Deadline), 10, (undo, 2, 0)),
             (undo, transient(), None, 10, (undo, 1, 3)),
