@@ -19,6 +19,8 @@ const LEASE: Duration = Duration::from_millis(800);
 struct World {
     tries: AtomicU32,
     log: Mutex<Vec<String>>,
+    /// Where a server is that loses all connections, once.
+    cut: Mutex<Option<String>>,
 }
 
 fn say(context: &StepContext<World>, word: &str) {
@@ -59,6 +61,21 @@ fn bad_effects(_: &StepContext<World>) -> Result<Done> {
     }))
 }
 
+/// Its effects lose the connection that carries them.
+fn cut(context: &StepContext<World>) -> Result<Done> {
+    let (done, location) = (act(context)?, context.context().cut.lock().unwrap().take());
+    let effects = done.effects.unwrap();
+    Ok(Done::nothing().and(move |tx| {
+        effects(tx)?;
+        if let Some(location) = location {
+            let sql = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                       WHERE datname = current_database() AND pid <> pg_backend_pid()";
+            postgres::Client::connect(&location, postgres::NoTls).unwrap().batch_execute(sql).unwrap();
+        }
+        Ok(())
+    }))
+}
+
 /// Works until it is told to stop.
 fn long(context: &StepContext<World>) -> Result<Done> {
     say(context, "");
@@ -92,6 +109,7 @@ fn kinds() -> Vec<Kind<World>> {
         kind("good", &[("a", act, Some(undo)), ("b", act, None)]),
         kind("failing", &[("a", act, Some(undo)), ("b", act, None), ("c", fail, Some(undo)), ("d", act, Some(undo))]),
         kind("stuck", &[("a", act, Some(fail)), ("b", fail, None)]),
+        kind("cut", &[("a", act, None), ("b", cut, None), ("c", act, None)]),
         kind("again", &[("a", fail_once, None)]),
         kind("panics", &[("a", act, Some(undo)), ("b", panics, None)]),
         kind("bad-effects", &[("a", act, Some(undo)), ("b", bad_effects, None)]),
@@ -110,7 +128,10 @@ struct Stage {
 
 impl Stage {
     fn new() -> Self {
-        let place = places::sqlite();
+        Stage::at(places::sqlite())
+    }
+
+    fn at(place: places::Place) -> Self {
         let (store, world) = (place.open(), Arc::<World>::default());
         let runs = runs(&store, &world, kinds());
         runs.start().unwrap();
@@ -208,6 +229,18 @@ fn a_passing_fault_is_tried_again() {
     assert!(view.retry_at.is_some());
     let view = stage.end(&id);
     assert_eq!((view.state, view.error, view.epoch), (State::Done, None, 2));
+}
+
+#[test]
+fn a_connection_that_is_lost_while_a_step_is_recorded_does_not_count_it_twice() {
+    let Some(place) = places::postgresql() else { return };
+    let location = place.location.clone();
+    let stage = Stage::at(place);
+    *stage.world.cut.lock().unwrap() = Some(location);
+    let view = stage.end(&stage.ask("cut", "s"));
+    assert_eq!((view.state, view.error), (State::Done, None));
+    assert_eq!(stage.log(), "a b b c");
+    assert_eq!(trace::of_run(&stage.store, &view.id), ["a", "b", "c"]);
 }
 
 #[test]
