@@ -3,6 +3,7 @@
 //! One verb at a time works on a node; looking at it never waits. Stopping ships the log to its end: the server ends only when its
 //! last record is confirmed, and it is confirmed only when it is durable in the store.
 
+use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -13,16 +14,16 @@ use farshore_engines::postgresql::provision::{Installation, candidates, version_
 use farshore_engines::postgresql::snapshot::Checkpoint;
 use farshore_engines::postgresql::wire::Connection;
 use farshore_types::error::ErrorContext;
-use farshore_types::{
-    Error, ErrorKind, Generation, Position, Progress, Result, ServiceId, Target, Timeline, Timestamp,
-};
+use farshore_types::{Error, ErrorKind, Generation, Progress, Result, ServiceId, Timestamp};
 use farshore_vault::journal::WAL;
 use farshore_vault::{Vault, backup};
 
 use super::certificate::{Certificate, door};
+use super::measure::Measured;
 use super::observe::{self, Observed};
-use super::order::{Order, Region};
-use super::{Ground, accounts, stock};
+use super::order::Order;
+use super::report::{Address, Recovered, Restore, Taken};
+use super::{Ground, accounts, order_file, stock};
 use crate::host::Host;
 use crate::postgres::{self, Node, Spec, Status};
 use crate::tasks::archiving::{self, Archiving};
@@ -35,60 +36,10 @@ const START_PATIENCE: Duration = Duration::from_secs(600);
 const STOP_PATIENCE: Duration = Duration::from_secs(120);
 /// How long the last of the log may take to become durable once the server is down.
 const DRAIN_PATIENCE: Duration = Duration::from_secs(30);
+/// Lines that are kept of what the agent did with a node.
+const TOLD_MAX: usize = 500;
 /// The superuser of every node; nobody logs in as it but the agent, on the socket.
 const SUPERUSER: &str = "postgres";
-
-/// Where a node is reached.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Address {
-    /// TCP port on this host.
-    pub port: u16,
-    /// The server's version as printed.
-    pub version: String,
-    /// Its major version.
-    pub major: u32,
-}
-
-/// From which backup, and to where.
-#[derive(Debug, Clone)]
-pub struct Restore {
-    /// The region whose store is read.
-    pub region: Region,
-    /// Whose backups, as named in that store.
-    pub source: ServiceId,
-    /// To where.
-    pub target: Target,
-}
-
-/// A node that was restored.
-#[derive(Debug, Clone)]
-pub struct Recovered {
-    /// Where it is reached.
-    pub address: Address,
-    /// The backup it was made from.
-    pub backup: String,
-    /// Where its own history begins.
-    pub reached: (Timeline, Position),
-    /// The newest moment that the window held.
-    pub window_end: Timestamp,
-    /// Bytes of files, segments of log, seconds for each.
-    pub work: (u64, u64, f64, f64),
-}
-
-/// A backup that was taken.
-#[derive(Debug, Clone)]
-pub struct Taken {
-    /// Its name.
-    pub name: String,
-    /// Bytes of the files.
-    pub raw_bytes: u64,
-    /// Bytes put.
-    pub new_bytes: u64,
-    /// Why every byte was put, if so.
-    pub full_because: Option<String>,
-    /// Damaged pages found on the source.
-    pub bad_pages: u64,
-}
 
 /// One node.
 pub struct Member {
@@ -99,6 +50,7 @@ pub struct Member {
     shown: Mutex<Observed>,
     /// Work that takes long holds the state; then the last look is shown.
     busy: AtomicBool,
+    told: Mutex<VecDeque<(Timestamp, String)>>,
 }
 
 struct State {
@@ -107,6 +59,7 @@ struct State {
     node: Option<Node>,
     archiving: Option<Archiving>,
     trouble: Option<String>,
+    measured: Measured,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -124,8 +77,17 @@ impl Member {
             Err(error) => return Err(error),
         };
         let (service, shown) = (order.service.clone(), Mutex::new(Observed::of_order(&order)));
-        let state = Mutex::new(State { order, host, node, archiving: None, trouble: None });
-        Ok(Member { ground: ground.clone(), service, volume, state, shown, busy: AtomicBool::new(false) })
+        let state =
+            Mutex::new(State { order, host, node, archiving: None, trouble: None, measured: Measured::default() });
+        Ok(Member {
+            ground: ground.clone(),
+            service,
+            volume,
+            state,
+            shown,
+            busy: AtomicBool::new(false),
+            told: Mutex::default(),
+        })
     }
 
     /// See [`super::Fleet::provision`].
@@ -160,9 +122,10 @@ impl Member {
         let host = state.host.clone();
         let fork = Fork {
             vault: stock::open(&self.ground, &restore.region, &restore.source)?,
-            target: restore.target.clone(),
+            backup: restore.backup.clone(),
+            target: restore.goal(),
             volume: self.volume.clone(),
-            installation: spec.installation.clone(),
+            installation: spec.installation,
             port,
             superuser: SUPERUSER.to_string(),
             binary: self.ground.binary.clone(),
@@ -204,6 +167,7 @@ impl Member {
         };
         let outcome = task.run(progress).doing("back up service", &self.service)?;
         let sizes = &outcome.taken.custody.sizes;
+        self.tell(format!("backup {} was taken: {} bytes, {} put", outcome.taken.name.id, sizes.raw, sizes.new));
         Ok(Taken {
             name: outcome.taken.name.id.to_string(),
             raw_bytes: sizes.raw,
@@ -224,6 +188,7 @@ impl Member {
         if let Some(archiving) = state.archiving.take() {
             archiving.end()?;
         }
+        self.tell("the server is stopped, its log is archived to the end");
         self.show(&mut state);
         Ok(())
     }
@@ -246,7 +211,20 @@ impl Member {
         if self.volume.exists() {
             std::fs::remove_dir_all(&self.volume).doing("remove", self.volume.display())?;
         }
-        accounts::forget(&self.ground.host, &self.service)
+        accounts::forget(&self.ground.host, &self.service)?;
+        state.order.removed = true;
+        state.order.keep(&self.order_file())
+    }
+
+    /// See [`super::Fleet::restart`].
+    pub fn restart(&self, generation: Generation) -> Result<()> {
+        let mut state = self.take(generation)?;
+        let node = state.node.as_mut().ok_or_else(|| self.absent())?;
+        node.stop(STOP_PATIENCE)?;
+        node.start(START_PATIENCE)?;
+        self.archive(&mut state)?;
+        self.show(&mut state);
+        Ok(())
     }
 
     /// See [`super::Fleet::observe`].
@@ -266,6 +244,7 @@ impl Member {
         let trouble = outcome.err().map(|error| error.to_string());
         if let Some(trouble) = trouble.as_ref().filter(|trouble| state.trouble.as_ref() != Some(trouble)) {
             tracing::warn!(service = %self.service, "{trouble}");
+            self.tell(trouble.clone());
         }
         state.trouble = trouble;
         self.show(&mut state);
@@ -287,6 +266,19 @@ impl Member {
         state.node.as_ref().map_or_else(|| Ok(String::new()), Node::log)
     }
 
+    /// What the agent did with this node, oldest first; the newest [`TOLD_MAX`] of this process.
+    pub fn told(&self) -> Vec<(Timestamp, String)> {
+        lock(&self.told).iter().cloned().collect()
+    }
+
+    fn tell(&self, text: impl Into<String>) {
+        let mut told = lock(&self.told);
+        if told.len() >= TOLD_MAX {
+            told.pop_front();
+        }
+        told.push_back((self.ground.host.clock.now(), text.into()));
+    }
+
     /// Ends the archiver; the server goes on.
     pub fn close(&self) {
         let archiving = lock(&self.state).archiving.take();
@@ -297,14 +289,22 @@ impl Member {
 
     /// The state, for a verb of this generation.
     fn take(&self, generation: Generation) -> Result<Busy<'_>> {
-        let state = lock(&self.state);
+        let mut state = lock(&self.state);
         if generation < state.order.generation {
             let (old, new) = (generation.0, state.order.generation.0);
             let what = format!("an order of generation {old} for service {} came after one of {new}", self.service);
             return Err(Error::conflict(what).hint("somebody else has ordered since: look again"));
         }
+        if generation > state.order.generation {
+            state.order.generation = generation;
+            state.order.keep(&self.order_file())?;
+        }
         self.busy.store(true, Ordering::Relaxed);
         Ok(Busy { state, busy: &self.busy })
+    }
+
+    fn order_file(&self) -> PathBuf {
+        order_file(&self.ground.root, &self.service)
     }
 
     fn absent(&self) -> Error {
@@ -343,10 +343,14 @@ impl Member {
         let (sizes, settings) = (state.order.sizes.clone(), state.order.settings.clone());
         let node = state.node.as_mut().ok_or_else(|| self.absent())?;
         node.reconfigure(sizes, Some(door(&self.volume, &networks)), settings)?;
+        // What a full disk had changed was just written over: it is looked at again.
+        state.measured = Measured::default();
+        let node = state.node.as_mut().ok_or_else(|| self.absent())?;
         node.start(START_PATIENCE)?;
         let installation = node.installation();
         let address = Address { port: node.port(), version: installation.version, major: installation.major };
         self.archive(state)?;
+        self.tell(format!("the server runs on port {}, its log is archived", address.port));
         self.show(state);
         Ok(address)
     }
@@ -381,13 +385,24 @@ impl Member {
         match node.status()? {
             Status::Crashed => {
                 tracing::warn!(service = %self.service, "the server has crashed and is started again");
+                self.tell("the server has crashed and is started again");
                 node.start(START_PATIENCE)?;
             }
             Status::Stopped => return Ok(()),
             Status::Busy => return Ok(()),
             Status::Ready { .. } => {}
         }
-        self.archive(state)
+        self.archive(state)?;
+        self.measure(state)
+    }
+
+    fn measure(&self, state: &mut State) -> Result<()> {
+        let State { order, node, measured, .. } = state;
+        let node = node.as_mut().ok_or_else(|| self.absent())?;
+        if let Some(told) = measured.look(order, node, &self.ground.host.clock)? {
+            self.tell(told);
+        }
+        Ok(())
     }
 
     fn drain(&self, node: &Node, archiving: Option<&Archiving>) -> Result<()> {
@@ -412,7 +427,12 @@ impl Member {
             observe::look(&state.order, state.node.as_mut(), state.archiving.as_ref(), &*self.ground.host.clock);
         let mut observed =
             observed.unwrap_or_else(|error| Observed { trouble: Some(error.to_string()), ..lock(&self.shown).clone() });
-        observed.trouble = state.trouble.clone().or(observed.trouble);
+        let full = state.measured.full.then(|| {
+            format!("the disk of service {} is full: new transactions may only read; give it more", self.service)
+        });
+        observed.trouble = full.or(state.trouble.clone()).or(observed.trouble);
+        (observed.disk_bytes, observed.figures) = (state.measured.disk_bytes, state.measured.figures.clone());
+        observed.figures.insert("at_risk_s".to_string(), observed.at_risk_s);
         *lock(&self.shown) = observed;
     }
 }

@@ -9,9 +9,12 @@
 
 mod accounts;
 mod certificate;
+mod figures;
+mod measure;
 mod member;
 mod observe;
 mod order;
+mod report;
 mod stock;
 
 use std::collections::BTreeMap;
@@ -21,15 +24,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use farshore_objects::ObjectStore;
 use farshore_types::error::ErrorContext;
-use farshore_types::{Error, Generation, Progress, Result, ServiceId};
+use farshore_types::{Error, Generation, Progress, Result, ServiceId, Timestamp};
 
 use crate::durable::{self, Lock};
 use crate::host::Host;
 
 pub use certificate::Certificate;
-pub use member::{Address, Recovered, Restore, Taken};
 pub use observe::{Observed, Server};
 pub use order::{Order, Region};
+pub use report::{Address, Recovered, Restore, Taken};
 pub use stock::{Held, Stock};
 
 use member::Member;
@@ -121,16 +124,29 @@ impl Fleet {
         self.member(service)?.stop(generation)
     }
 
+    /// Restarts a node's server, for settings that it reads at its start only.
+    pub fn restart(&self, service: &ServiceId, generation: Generation) -> Result<()> {
+        self.member(service)?.restart(generation)
+    }
+
     /// Stops a node's server without waiting for the store, and removes the node with all its data. Nothing happens where there is none.
     pub fn remove(&self, service: &ServiceId, generation: Generation) -> Result<()> {
         let Some(member) = self.lock().get(service).cloned() else { return Ok(()) };
         member.remove(generation)?;
+        self.lock().remove(service);
+        Ok(())
+    }
+
+    /// Forgets a removed node for good. Refused while it is there.
+    pub fn forget(&self, service: &ServiceId) -> Result<()> {
+        if self.lock().contains_key(service) {
+            return Err(Error::conflict(format!("service {service} has a node on this host")).hint("remove it first"));
+        }
         let path = order_file(&self.ground.root, service);
         if path.exists() {
             fs::remove_file(&path).doing("remove", path.display())?;
             durable::sync_directory(&orders(&self.ground.root))?;
         }
-        self.lock().remove(service);
         Ok(())
     }
 
@@ -179,6 +195,16 @@ impl Fleet {
     /// The last lines of the server's and the agent's log of a node, oldest first.
     pub fn log(&self, service: &ServiceId) -> Result<String> {
         self.member(service)?.log()
+    }
+
+    /// What the agent did with a node since it was started, oldest first.
+    pub fn told(&self, service: &ServiceId) -> Vec<(Timestamp, String)> {
+        self.lock().get(service).map(|member| member.told()).unwrap_or_default()
+    }
+
+    /// Refuses what [`Fleet::restore`] would refuse because of the backups: nothing is made.
+    pub fn check_restore(&self, restore: &Restore) -> Result<()> {
+        stock::check(&self.ground, restore)
     }
 
     /// Ends every archiver; servers go on.

@@ -1,5 +1,6 @@
 //! What a node is doing, as it is shown outside: from its server, its archiver and its files.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
@@ -44,6 +45,11 @@ pub struct Observed {
     pub at_risk_s: f64,
     /// How often the journal was broken since the agent's start.
     pub breaks: u64,
+    /// Bytes of its volume, as they were counted last.
+    pub disk_bytes: Option<u64>,
+    /// Figures by name, as they were read last: `cpu_percent`, `memory_bytes`, `disk_bytes`, `connections`, `commits_per_s`,
+    /// `at_risk_s`.
+    pub figures: BTreeMap<String, f64>,
     /// What is wrong, if anything.
     pub trouble: Option<String>,
     /// Whether a verb works on it now.
@@ -60,6 +66,8 @@ impl Observed {
             archived_to: None,
             at_risk_s: 0.0,
             breaks: 0,
+            disk_bytes: None,
+            figures: BTreeMap::new(),
             trouble: None,
             busy: false,
         }
@@ -89,7 +97,7 @@ pub fn look(
     if let Some(archiving) = archiving {
         let durable = archiving.durable();
         observed.archived_to = (durable.moment != Timestamp::default()).then_some(durable.moment);
-        observed.at_risk_s = observed.archived_to.map_or(0.0, |moment| clock.now().seconds_since(moment));
+        observed.at_risk_s = durable.at_risk_s(clock.now());
         observed.breaks = archiving.breaks();
         observed.trouble = durable.trouble;
     }

@@ -51,6 +51,9 @@ pub struct Order {
     pub disk_mib: u64,
     /// How often the log is shipped, in milliseconds.
     pub interval_ms: u64,
+    /// The node was removed: what is left is the generation, so that an order from before the removal makes nothing anew.
+    #[serde(default)]
+    pub removed: bool,
 }
 
 impl Order {

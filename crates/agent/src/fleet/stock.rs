@@ -11,8 +11,8 @@ use farshore_vault::format::manifest::BackupKind;
 use farshore_vault::names::{self, BackupId};
 use farshore_vault::{Identity, Recipient, Repository, Vault};
 
-use super::Ground;
 use super::order::Region;
+use super::{Ground, Restore};
 use crate::tasks::windows::Windows;
 
 /// Objects that are listed before they are deleted.
@@ -73,6 +73,12 @@ pub fn open_or_create(ground: &Ground, region: &Region, service: &ServiceId) -> 
     }
 }
 
+/// Whether a restore has a backup and log that reach its target.
+pub fn check(ground: &Ground, restore: &Restore) -> Result<()> {
+    let vault = open(ground, &restore.region, &restore.source)?;
+    Windows::read(&vault)?.choose_from(restore.backup.as_deref(), &restore.target).map(drop)
+}
+
 /// Reads all manifests, and the journal's listing for the windows.
 pub fn read(ground: &Ground, region: &Region, service: &ServiceId) -> Result<Stock> {
     let vault = match open(ground, region, service) {
@@ -98,10 +104,14 @@ pub fn read(ground: &Ground, region: &Region, service: &ServiceId) -> Result<Sto
             flags: custody.flags,
         });
     }
+    // Backups whose log goes on to the same end restore one stretch of moments.
+    let mut end = None;
     for window in &found.windows {
         let (from, to) = (window.reach.from_time, window.reach.to_time);
+        let same = end == Some((window.stream.as_str(), window.reach.to));
+        end = Some((window.stream.as_str(), window.reach.to));
         match stock.windows.last_mut() {
-            Some(last) if from <= last.1 => last.1 = last.1.max(to),
+            Some(last) if same || from <= last.1 => last.1 = last.1.max(to),
             _ => stock.windows.push((from, to)),
         }
     }
@@ -147,7 +157,7 @@ fn delete_some(store: &dyn ObjectStore, prefix: &str) -> Result<bool> {
     let mut names = Vec::new();
     let enough = || Error::busy("enough for now");
     let listed = store.list(prefix, &mut |info| {
-        names.push(info.name.to_string());
+        names.push(info.name);
         if names.len() < SHREDDED_AT_ONCE { Ok(()) } else { Err(enough()) }
     });
     if names.len() < SHREDDED_AT_ONCE {

@@ -29,6 +29,7 @@ fn a_stopped_and_removed_node_comes_back_with_its_last_commit_on_the_same_port()
     fleet.remove(&id("life-1"), Generation(1)).unwrap();
     assert!(fleet.services().is_empty() && !scene.base.path().join("host/nodes/life-1").exists());
 
+    assert_eq!(fleet.provision(&scene.order("life-1", 0), &CERTIFICATE).unwrap_err().kind(), ErrorKind::Conflict);
     (order.generation, order.port) = (Generation(2), Some(address.port));
     let refused = fleet.provision(&order, &CERTIFICATE).unwrap_err();
     assert!(refused.kind() == ErrorKind::Conflict && refused.to_string().contains("its node is gone"), "{refused}");
@@ -48,7 +49,13 @@ fn a_stopped_and_removed_node_comes_back_with_its_last_commit_on_the_same_port()
     fleet.remove(&id("life-1"), Generation(2)).unwrap();
     fleet.shred(&scene.region, &id("life-1")).unwrap();
     assert_eq!(fleet.stock(&scene.region, &id("life-1")).unwrap().backups, []);
-    assert_eq!(std::fs::read_dir(scene.base.path().join("north/life-1")).map_or(0, Iterator::count), 0);
+    let (store, mut left) = (farshore_objects::open_or_create(&scene.region.store).unwrap(), Vec::new());
+    let mut each = |info: farshore_objects::ObjectInfo| {
+        left.push(info.name);
+        Ok(())
+    };
+    store.list("", &mut each).unwrap();
+    assert!(left.is_empty(), "{left:?}");
 }
 
 #[test]
@@ -113,4 +120,59 @@ fn others_reach_a_node_with_tls_and_a_password_only_and_its_files_not_at_all() {
     fleet.stop(&id("door-1"), Generation(1)).unwrap();
     fleet.remove(&id("door-1"), Generation(1)).unwrap();
     assert!(!std::fs::read_to_string("/etc/passwd").unwrap().contains("fs-door-1:"));
+}
+
+#[test]
+fn a_full_disk_closes_a_server_for_writing_and_more_disk_opens_it_again() {
+    let scene = Scene::new();
+    let fleet = scene.fleet();
+    let mut order = scene.order("full-1", 1);
+    order.disk_mib = 30;
+    fleet.provision(&order, &CERTIFICATE).unwrap();
+    fleet.tend();
+    let observed = fleet.observe(&id("full-1")).unwrap();
+    assert!(observed.trouble.clone().unwrap().contains("the disk of service full-1 is full"), "{observed:?}");
+    assert!(observed.disk_bytes.unwrap() > 30 << 20 && observed.figures.contains_key("connections"), "{observed:?}");
+    wait_until("new transactions may only read", || sql(&fleet, "full-1", "SHOW transaction_read_only") == "on");
+    let taken = fleet.take_backup(&id("full-1"), Generation(1), false, &Progress::default()).unwrap();
+    assert_eq!(taken.bad_pages, 0);
+
+    (order.generation, order.disk_mib) = (Generation(2), 10_000);
+    fleet.provision(&order, &CERTIFICATE).unwrap();
+    wait_until("writing is allowed again", || {
+        fleet.tend();
+        sql(&fleet, "full-1", "SHOW transaction_read_only") == "off"
+    });
+    assert_eq!(fleet.observe(&id("full-1")).unwrap().trouble, None);
+    let said = fleet.told(&id("full-1"));
+    assert!(said.iter().any(|(_, text)| text.contains("disk is full")), "{said:?}");
+    fleet.stop(&id("full-1"), Generation(2)).unwrap();
+    fleet.remove(&id("full-1"), Generation(2)).unwrap();
+}
+
+#[test]
+fn a_restore_starts_from_the_backup_that_was_named_and_stands_as_in_it() {
+    let scene = Scene::new();
+    let fleet = scene.fleet();
+    fleet.provision(&scene.order("named-1", 1), &CERTIFICATE).unwrap();
+    let service = id("named-1");
+    sql(&fleet, "named-1", "CREATE TABLE t (i int)");
+    let first = fleet.take_backup(&service, Generation(1), false, &Progress::default()).unwrap();
+    sql(&fleet, "named-1", "INSERT INTO t VALUES (1)");
+    fleet.take_backup(&service, Generation(1), false, &Progress::default()).unwrap();
+    let mut restore = scene.latest("named-1");
+    restore.backup = Some(first.name.clone());
+    fleet.check_restore(&restore).unwrap();
+    let recovered = fleet.restore(&scene.order("named-2", 1), &CERTIFICATE, &restore, &Progress::default()).unwrap();
+    assert_eq!(
+        (recovered.backup, sql(&fleet, "named-2", "SELECT count(*)::text FROM t")),
+        (first.name, "0".to_string())
+    );
+    restore.backup = Some("nothing".to_string());
+    let error = fleet.check_restore(&restore).unwrap_err();
+    assert!(error.kind() == ErrorKind::Missing && error.to_string().contains("backup nothing"), "{error}");
+    for name in ["named-1", "named-2"] {
+        fleet.stop(&id(name), Generation(1)).unwrap();
+        fleet.remove(&id(name), Generation(1)).unwrap();
+    }
 }

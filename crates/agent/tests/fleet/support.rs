@@ -65,11 +65,12 @@ impl Scene {
             settings: Vec::new(),
             disk_mib: 10_240,
             interval_ms: 200,
+            removed: false,
         }
     }
 
     pub fn latest(&self, source: &str) -> Restore {
-        Restore { region: self.region.clone(), source: source.parse().unwrap(), target: Target::latest() }
+        Restore { region: self.region.clone(), source: source.parse().unwrap(), target: Target::latest(), backup: None }
     }
 }
 
