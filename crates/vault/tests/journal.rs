@@ -149,3 +149,48 @@ fn history_files_read_back() {
     assert_eq!(bench.vault.history(WAL, Timeline(2)).unwrap().unwrap(), b"1\t0/5\n");
     assert!(bench.vault.history(WAL, Timeline(3)).unwrap().is_none());
 }
+
+#[test]
+fn what_is_no_object_of_the_journal_is_passed_over() {
+    let (_, bench) = bench();
+    ship(&bench, 1, vec![shipment(1, 0, 1000)]).unwrap();
+    let folder = farshore_vault::names::block_folder(WAL, Timeline(1), Position(0));
+    bench.vault.repository.store().put_new(&format!("{folder}stray"), bytes::Bytes::from_static(b"x")).unwrap();
+    let segment = bench.vault.log_segment(WAL, Timeline(1), Position(0), 1000).unwrap().unwrap();
+    assert_eq!(segment.bytes, log(0, 1000));
+}
+
+#[test]
+fn a_segment_that_no_log_has_is_refused() {
+    let (_, bench) = bench();
+    for (from, size) in [(u64::MAX - 10, 4096), (0, u64::MAX), (0, 1 << 40)] {
+        let error = bench.vault.log_segment(WAL, Timeline(1), Position(from), size).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Invalid, "{from} {size}");
+    }
+    let last = bench.vault.log_segment(WAL, Timeline(1), Position(u64::MAX - 4096), 4096).unwrap();
+    assert!(matches!(last, Err(Absent::PastTheEnd)));
+}
+
+#[test]
+fn the_newest_stream_is_found_although_one_before_it_was_swept() {
+    let (_, bench) = bench();
+    let found = || chains::newest_stream(&bench.vault.repository, WAL).unwrap();
+    assert_eq!(found(), "wal");
+    ship(&bench, 1, vec![shipment(1, 0, 1000)]).unwrap();
+    let horizon = Horizon::default();
+    let (clock, stop) = (SystemClock::new(), Progress::default());
+    let shipper = Shipper {
+        vault: &bench.vault,
+        writer: Writer { generation: Generation(1), session: SessionId([2; 16]) },
+        settings: Settings { stream: "walc".to_string(), workers: 1, level: 1 },
+        horizon: &horizon,
+        stop: &stop,
+        clock: &clock,
+        entropy: &bench.entropy,
+    };
+    let (sender, inbox) = Shipper::queue();
+    sender.send(shipment(1, 0, 1000)).unwrap();
+    drop(sender);
+    shipper.run(inbox).unwrap();
+    assert_eq!(found(), "walc");
+}

@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use farshore_types::{Position, Timeline};
 
 use crate::format::manifest::Needs;
+use crate::journal::chains;
 use crate::names::RangeName;
 
-/// The lowest start per stream; a stream without one is kept whole.
+/// The lowest start per stream. A stream without one is kept whole, unless a backup is of a later one in its row: then nobody archives
+/// into it any more, and nobody replays it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Floor {
     starts: BTreeMap<String, (Timeline, Position)>,
@@ -27,10 +29,11 @@ impl Floor {
 
     /// Whether no backup replays this range. Later timelines may branch off the oldest backup's, so all of them count as needed.
     pub fn is_below(&self, range: &RangeName) -> bool {
-        self.starts.get(&range.stream).is_some_and(|(timeline, from)| {
-            let before = range.to <= *from && range.from < *from;
-            range.timeline < *timeline || (range.timeline == *timeline && before)
-        })
+        let Some((timeline, from)) = self.starts.get(&range.stream) else {
+            return self.starts.keys().any(|later| chains::is_later_stream(later, &range.stream));
+        };
+        let before = range.to <= *from && range.from < *from;
+        range.timeline < *timeline || (range.timeline == *timeline && before)
     }
 }
 
@@ -43,6 +46,31 @@ mod tests {
 
     fn needs(timeline: u32, from: u64) -> Needs {
         Needs { stream: "wal".into(), timeline: Timeline(timeline), from: Position(from), to: Position(from + 9) }
+    }
+
+    #[test]
+    fn a_stream_that_nobody_needs_goes_once_a_backup_is_of_a_later_one() {
+        let range = |stream: &str| RangeName {
+            stream: stream.into(),
+            timeline: Timeline(1),
+            from: Position(500),
+            to: Position(600),
+            moment: Timestamp::from_micros(0),
+            generation: Generation(1),
+            session: SessionId([0; 16]),
+            hash: Hash([0; 32]),
+        };
+        let of = |streams: &[&str]| {
+            let needs: Vec<_> =
+                streams.iter().map(|stream| Needs { stream: stream.to_string(), ..needs(1, 50) }).collect();
+            let floor = Floor::of(needs.iter().map(Some));
+            ["wal", "walb", "walc", "other"].map(|stream| floor.is_below(&range(stream)))
+        };
+        assert_eq!(of(&["wal"]), [false, false, false, false]);
+        assert_eq!(of(&["wal", "walb"]), [false, false, false, false]);
+        assert_eq!(of(&["walb"]), [true, false, false, false]);
+        assert_eq!(of(&["walc"]), [true, true, false, false]);
+        assert_eq!(of(&["wal", "walc"]), [false, true, false, false]);
     }
 
     #[test]

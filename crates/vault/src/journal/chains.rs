@@ -99,15 +99,14 @@ pub fn list(repository: &Repository, stream: &str) -> Result<Chains> {
 }
 
 /// The stream of a log that is archived into: `first`, or the newest of those that began when the log had parted from the one before
-/// (`wal`, `walb`, `walc`, …).
+/// (`wal`, `walb`, `walc`, …). One in the middle may be gone: it is swept when no backup needs it.
 pub fn newest_stream(repository: &Repository, first: &str) -> Result<String> {
     let mut newest = first.to_string();
     for letter in 'b'..='z' {
         let next = format!("{first}{letter}");
-        if list(repository, &next)?.objects == 0 {
-            break;
+        if list(repository, &next)?.objects > 0 {
+            newest = next;
         }
-        newest = next;
     }
     Ok(newest)
 }
@@ -119,6 +118,17 @@ pub fn next_stream(first: &str, now: &str) -> Result<String> {
         b'a'..=b'y' => Ok(format!("{first}{}", char::from(last + 1))),
         _ => Err(farshore_types::Error::invalid(format!("the log has parted from its journal {now} too often"))
             .hint("attach the server as a new service")),
+    }
+}
+
+/// Whether `later` comes after `stream` in one row of [`newest_stream`].
+pub fn is_later_stream(later: &str, stream: &str) -> bool {
+    let Some((last, first)) = later.as_bytes().split_last() else { return false };
+    let row = ('b'..='z').contains(&char::from(*last));
+    match stream.as_bytes().split_last() {
+        _ if row && stream.as_bytes() == first => true,
+        Some((letter, before)) => row && before == first && (b'b'..*last).contains(letter),
+        None => false,
     }
 }
 
@@ -201,6 +211,19 @@ mod tests {
         assert_eq!(next_stream("wal", "wal").unwrap(), "walb");
         assert_eq!(next_stream("wal", "walb").unwrap(), "walc");
         assert!(next_stream("wal", "walz").is_err());
+    }
+
+    #[test]
+    fn a_later_stream_is_one_of_the_same_row() {
+        let row = ["wal", "walb", "walc", "walz"];
+        for (at, stream) in row.iter().enumerate() {
+            for (other_at, other) in row.iter().enumerate() {
+                assert_eq!(is_later_stream(other, stream), other_at > at, "{other} after {stream}");
+            }
+        }
+        for (later, stream) in [("wala", "wal"), ("walbb", "wal"), ("binlogb", "wal"), ("b", "wal"), ("wal", "")] {
+            assert!(!is_later_stream(later, stream), "{later} after {stream}");
+        }
     }
 
     proptest! {

@@ -9,6 +9,9 @@ use crate::names::{BLOCK_BYTES, HistoryName, JOURNAL, JournalName, RangeName, bl
 use crate::primitives::damaged;
 use crate::repository::Vault;
 
+/// Most bytes of a segment: the largest that PostgreSQL can be made with (its documentation, "initdb", option `--wal-segsize`).
+const SEGMENT_BYTES_MAX: u64 = 1 << 30;
+
 /// A stretch of log of a fixed size, zero-filled where the journal ends.
 #[derive(Debug, Clone)]
 pub struct LogSegment {
@@ -25,6 +28,14 @@ pub enum Absent {
     PastTheEnd,
     /// Something after it was archived, so it is missing or begins with a hole.
     Hole(Position),
+}
+
+/// Where a segment ends, and its length in memory. `Invalid` for one that no log has.
+fn bounds(from: Position, size: u64) -> Result<(Position, usize)> {
+    let end = from.0.checked_add(size).filter(|_| size <= SEGMENT_BYTES_MAX).zip(usize::try_from(size).ok());
+    let (end, length) =
+        end.ok_or_else(|| Error::invalid(format!("no log has a segment of {size} bytes from {from} on")))?;
+    Ok((Position(end), length))
 }
 
 impl Vault {
@@ -59,14 +70,18 @@ impl Vault {
         }
         let segment = self.filled_segment(stream, timeline, from, size)?;
         let reached = Position(from.0 + segment.filled);
-        Ok(if reached < end.min(Position(from.0 + size)) { Err(Absent::Hole(reached)) } else { Ok(segment) })
+        Ok(if reached < end.min(Position(from.0.saturating_add(size))) {
+            Err(Absent::Hole(reached))
+        } else {
+            Ok(segment)
+        })
     }
 
     /// What is archived from `from` on without a hole, filled up with zeros.
     fn filled_segment(&self, stream: &str, timeline: Timeline, from: Position, size: u64) -> Result<LogSegment> {
-        let end = Position(from.0 + size);
+        let (end, length) = bounds(from, size)?;
         let ranges = self.ranges(stream, timeline, from, end)?;
-        let mut segment = LogSegment { bytes: Vec::with_capacity(size as usize), filled: 0 };
+        let mut segment = LogSegment { bytes: Vec::with_capacity(length), filled: 0 };
         let mut raw = Vec::new();
         for range in ranges {
             let reached = from.0 + segment.filled;
@@ -83,7 +98,7 @@ impl Vault {
             }
             segment.filled = segment.bytes.len() as u64;
         }
-        segment.bytes.resize(size as usize, 0);
+        segment.bytes.resize(length, 0);
         Ok(segment)
     }
 
@@ -118,15 +133,17 @@ impl Vault {
         let mut block = from.0 / BLOCK_BYTES * BLOCK_BYTES;
         while block < to.0 {
             self.repository.store().list(&block_folder(stream, timeline, Position(block)), &mut |info| {
-                match JournalName::parse(&info.name)? {
-                    JournalName::Range(range) if range.from < range.to && range.from < to && range.to > from => {
+                // What has no name of ours is none of the log; verify reports it.
+                match JournalName::parse(&info.name) {
+                    Ok(JournalName::Range(range)) if range.from < range.to && range.from < to && range.to > from => {
                         found.push(range);
                     }
                     _ => {}
                 }
                 Ok(())
             })?;
-            block += BLOCK_BYTES;
+            let Some(next) = block.checked_add(BLOCK_BYTES) else { break };
+            block = next;
         }
         found.sort();
         Ok(found)

@@ -43,8 +43,10 @@ pub struct Durable {
     pub position: Position,
     /// Of which timeline.
     pub timeline: u32,
-    /// The newest restorable moment.
+    /// The newest restorable moment, as the names of objects tell it.
     pub moment: Timestamp,
+    /// Nothing that was acknowledged before this moment is missing: on an idle server newer than what any object tells.
+    pub complete: Timestamp,
     /// Why the last put failed, if it did.
     pub trouble: Option<String>,
     /// The stream that is archived into, once it is not the one that was asked for: the server's log had parted from it.
@@ -53,6 +55,16 @@ pub struct Durable {
     pub stored: u64,
     /// Objects put by this shipper.
     pub objects: u64,
+}
+
+impl Durable {
+    /// How long ago the newest acknowledged change may have been that would be lost now, in seconds; 0 as long as nothing is known.
+    pub fn at_risk_s(&self, now: Timestamp) -> f64 {
+        match self.moment.max(self.complete) {
+            nothing if nothing == Timestamp::default() => 0.0,
+            complete => now.seconds_since(complete).max(0.0),
+        }
+    }
 }
 
 /// A [`Durable`] that others wait on.
@@ -114,6 +126,12 @@ pub struct Shipper<'a> {
     pub entropy: &'a dyn Entropy,
 }
 
+/// Wakes whoever waits for room. With the mutex: else it could come between a look and the wait that follows, and be lost.
+fn wake(room: &(Mutex<()>, Condvar)) {
+    drop(room.0.lock().unwrap_or_else(PoisonError::into_inner));
+    room.1.notify_all();
+}
+
 type Sealed = (u64, Shipment, crate::names::RangeName, Vec<u8>);
 
 impl Shipper<'_> {
@@ -139,7 +157,7 @@ impl Shipper<'_> {
             let putter = scope.spawn(move || {
                 let outcome = self.put_all(&sealed, in_flight, room);
                 failed.store(1, Ordering::Release);
-                room.1.notify_all();
+                wake(room);
                 outcome
             });
             for (number, shipment) in inbox.iter().enumerate() {
@@ -190,7 +208,7 @@ impl Shipper<'_> {
                 self.put(&name.to_string(), &object.into())?;
                 next += 1;
                 in_flight.fetch_sub(1, Ordering::AcqRel);
-                room.1.notify_all();
+                wake(room);
                 self.horizon.change(|durable| {
                     durable.position = name.to;
                     durable.timeline = shipment.timeline.0;

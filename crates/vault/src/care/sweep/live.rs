@@ -9,7 +9,7 @@ use farshore_types::{Error, ErrorKind, Result, SessionId};
 use super::scene::Scene;
 use crate::care::floor::Floor;
 use crate::format::manifest::{Custody, Needs};
-use crate::names::{BackupId, JournalName, ManifestName, PackName};
+use crate::names::{BackupId, JournalName, ManifestName, PackName, RangeName};
 use crate::primitives::Hash;
 use crate::repository::Repository;
 
@@ -62,6 +62,16 @@ impl Live {
     }
 }
 
+/// From where on the log is needed by a backup that refers to this journal object.
+fn needs_of(name: &str) -> Option<Needs> {
+    match JournalName::parse(name) {
+        Ok(JournalName::Range(RangeName { stream, timeline, from, to, .. })) => {
+            Some(Needs { stream, timeline, from, to })
+        }
+        _ => None,
+    }
+}
+
 fn hash_of(name: &str) -> Option<Hash> {
     match PackName::parse(name) {
         Ok(pack) => Some(pack.hash),
@@ -100,8 +110,10 @@ pub fn find(repository: &Repository, scene: &Scene, expire: &[BackupId]) -> Resu
         // A pinned backup whose manifest is gone already is known from the tombstone that took it.
         let Some(pinned) = session.note.pins else { continue };
         for grave in &scene.graves {
-            let names = grave.tombstone.custody.get(&pinned.to_string());
-            names.into_iter().flatten().for_each(|name| live.add(name));
+            let Some(names) = grave.tombstone.custody.get(&pinned.to_string()) else { continue };
+            names.iter().for_each(|name| live.add(name));
+            // A restore replays the log on from there, as long as there is any.
+            kept.needs.extend(names.iter().filter_map(|name| needs_of(name)).map(Some));
         }
     }
     live.floor = Floor::of(kept.needs.iter().map(Option::as_ref));
