@@ -1,0 +1,120 @@
+//! Users, their passwords, and the end of all their tokens.
+
+use std::net::IpAddr;
+
+use farshore_store::users::{self, User};
+use farshore_store::{Tx, id, taken, tokens};
+use farshore_types::{Error, Result};
+
+use super::authenticate::Session;
+use super::passwords;
+use super::tokens::TOKENS_MAX;
+use crate::Control;
+
+/// Bytes of the longest address. (RFC 3696, errata 1690.)
+pub const EMAIL_BYTES_MAX: usize = 254;
+/// Characters of the longest name.
+const REAL_NAME_CHARS_MAX: usize = 200;
+
+/// A user by the name under which one logs in.
+pub fn user(control: &Control, email: &str) -> Result<User> {
+    control.store.read(|tx| found(tx, email))
+}
+
+/// Adds a user; without a password only tokens let in. `Conflict` if there is one with this address.
+pub fn create_user(control: &Control, email: &str, real_name: &str, password: Option<&str>) -> Result<User> {
+    let password_hash = password.map(|password| passwords::hash(password, control.entropy.as_ref())).transpose()?;
+    let user = User { password_hash, ..new_user(control, email, real_name)? };
+    let inserted = control.store.write(|tx| users::insert(tx, &user));
+    inserted.map_err(|error| match taken(&error, "users_email") {
+        true => Error::conflict(format!("user {} already exists", user.email)),
+        false => error,
+    })?;
+    Ok(user)
+}
+
+/// Changes one's own password, and ends all tokens but the one in use. The present one is not asked for where there is none yet.
+///
+/// `Denied` if the present one is wrong, which counts and delays as a failed login does.
+pub fn change_password(control: &Control, session: &Session, present: &str, new: &str, address: IpAddr) -> Result<()> {
+    let before = control.store.read(|tx| found(tx, &session.email))?;
+    let attempt = control.logins.begin(&before.email, address, control.clock.monotonic())?;
+    if let Some(kept) = &before.password_hash
+        && !passwords::verify(present, Some(kept))?
+    {
+        return Err(Error::denied("the present password is wrong"));
+    }
+    attempt.succeeded();
+    let password_hash = Some(passwords::hash(new, control.entropy.as_ref())?);
+    control.store.write(|tx| {
+        let user = found(tx, &session.email)?;
+        if user.password_hash != before.password_hash {
+            return Err(Error::conflict("the password was changed at the same time").hint("try again"));
+        }
+        users::update(tx, &User { password_hash, ..user.clone() })?;
+        for token in tokens::of_user(tx, &user.id, TOKENS_MAX)? {
+            if token.prefix != session.token_prefix {
+                tokens::delete(tx, &user.id, &token.prefix)?;
+            }
+        }
+        Ok(())
+    })
+}
+
+/// Gives a user a password and ends all tokens: for whoever administers the machine.
+pub fn set_password(control: &Control, email: &str, new: &str) -> Result<()> {
+    let password_hash = Some(passwords::hash(new, control.entropy.as_ref())?);
+    control.store.write(|tx| {
+        let user = found(tx, email)?;
+        end_tokens(tx, control, User { password_hash, ..user })
+    })
+}
+
+/// Ends all tokens of a user, the one in use too.
+pub fn expire_tokens(control: &Control, email: &str) -> Result<()> {
+    control.store.write(|tx| {
+        let user = found(tx, email)?;
+        end_tokens(tx, control, user)
+    })
+}
+
+fn end_tokens(tx: &mut Tx<'_>, control: &Control, user: User) -> Result<()> {
+    tokens::delete_all(tx, &user.id)?;
+    users::update(tx, &User { tokens_valid_from: control.clock.now(), ..user }).map(drop)
+}
+
+/// The user with this address, however it is written; `Missing` if there is none.
+pub(crate) fn found(tx: &mut Tx<'_>, email: &str) -> Result<User> {
+    let email = folded(email);
+    users::by_email(tx, &email)?.ok_or_else(|| Error::missing(format!("user {email:?} does not exist")))
+}
+
+/// A user that is not in the store yet.
+pub(crate) fn new_user(control: &Control, email: &str, real_name: &str) -> Result<User> {
+    let email = folded(email);
+    let refused = |c: char| c.is_whitespace() || c.is_control() || c == '@';
+    let is_part = |part: &str| !part.is_empty() && !part.contains(refused);
+    let well_formed = email.len() <= EMAIL_BYTES_MAX
+        && email.split_once('@').is_some_and(|(name, domain)| is_part(name) && is_part(domain));
+    if !well_formed {
+        return Err(Error::invalid(format!("{email:?} is not an e-mail address")).hint("write NAME@DOMAIN"));
+    }
+    if real_name.chars().count() > REAL_NAME_CHARS_MAX || real_name.contains(char::is_control) {
+        let hint = format!("use at most {REAL_NAME_CHARS_MAX} characters on one line");
+        return Err(Error::invalid("the name of the user is too long, or has control characters").hint(hint));
+    }
+    let now = control.clock.now();
+    Ok(User {
+        id: id::new(now, control.entropy.as_ref())?,
+        email,
+        real_name: real_name.to_string(),
+        password_hash: None,
+        created_at: now,
+        tokens_valid_from: now,
+    })
+}
+
+/// An address as it is kept: lower case, cut where it is longer than any can be.
+pub(super) fn folded(email: &str) -> String {
+    email.trim().chars().take(EMAIL_BYTES_MAX + 1).flat_map(char::to_lowercase).collect()
+}
