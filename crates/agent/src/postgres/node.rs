@@ -28,6 +28,8 @@ use crate::process::Running;
 const POLL: Duration = Duration::from_millis(20);
 /// How long the processes of a dead server may take to notice.
 const LEFTOVER_PATIENCE: Duration = Duration::from_secs(30);
+/// Segments of log up to this size go with the server's own settings; initdb makes such ones unless told otherwise.
+const USUAL_SEGMENT_MIB: u64 = 16;
 /// For one attempt to connect while waiting.
 const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
 
@@ -222,7 +224,21 @@ impl Node {
 
     /// Writes the configuration files of this node.
     pub(super) fn write_configuration(&self) -> Result<()> {
-        self.put_files(&self.configuration().files()?)
+        let mut configuration = self.configuration();
+        configuration.extra.splice(0..0, self.room_for_log());
+        self.put_files(&configuration.files()?)
+    }
+
+    /// A restored server's segments of log may be so large that it refuses to start with what its settings are without being told: these are
+    /// the ones that initdb would have written (PostgreSQL documentation, "Write Ahead Log", heading "Checkpoints").
+    fn room_for_log(&self) -> Vec<(String, String)> {
+        let control = read_stable(&self.layout.data(), &*self.host.clock).ok();
+        let segment = control.map_or(0, |(control, _)| u64::from(control.wal_segment_size) >> 20);
+        let setting = |name: &str, segments: u64| (name.to_string(), format!("{}MB", segments * segment));
+        match segment > USUAL_SEGMENT_MIB {
+            true => vec![setting("min_wal_size", 5), setting("max_wal_size", 64)],
+            false => Vec::new(),
+        }
     }
 
     /// Writes `node.json`.

@@ -18,7 +18,7 @@ use std::time::Duration;
 use farshore_engines::postgresql::history::{parse_file_name, parse_segment_name, segment_name};
 use farshore_engines::postgresql::tablespace_log::keep_inside;
 use farshore_types::error::ErrorContext;
-use farshore_types::{Error, Position, Progress, Result, Timeline};
+use farshore_types::{Error, ErrorKind, Position, Progress, Result, Timeline};
 use farshore_vault::Vault;
 use farshore_vault::journal::read::Absent;
 
@@ -91,7 +91,7 @@ enum Slot {
 struct State {
     slots: BTreeMap<Key, Slot>,
     wanted: Vec<Key>,
-    failure: Option<String>,
+    failure: Option<(ErrorKind, String)>,
     stopped: bool,
 }
 
@@ -166,8 +166,8 @@ impl Fetching {
         Ok(())
     }
 
-    /// Why a recovery had to stop, if it had to.
-    pub fn failure(&self) -> Option<String> {
+    /// Why a recovery had to stop, if it had to: a store that cannot be reached is another matter than one that is damaged.
+    pub fn failure(&self) -> Option<(ErrorKind, String)> {
         self.lock().failure.clone()
     }
 
@@ -204,7 +204,7 @@ impl Fetching {
             Ok(None) => "past\n".to_string(),
             Err(error) => {
                 tracing::error!(%error, name, "the log for a recovery cannot be given");
-                self.lock().failure.get_or_insert_with(|| error.to_string());
+                self.lock().failure.get_or_insert_with(|| (error.kind(), error.to_string()));
                 format!("failed {error}\n")
             }
         }

@@ -2,8 +2,9 @@
 //!
 //! Everything that can be refused is refused before anything is written: the target against the window, the major version, the room, the
 //! path of the socket. The source is never touched; tablespaces are placed under the fork's own volume; its configuration is made
-//! anew. If we die, the folder holds an unfinished fork and says so ([`begun`]), the log socket is gone, and recovery stops instead of
-//! promoting early; the same fork run again starts over.
+//! anew. The store is told that the backup is in use, so that no sweep takes it or its log away meanwhile. If we die, the folder holds
+//! an unfinished fork and says so ([`begun`]), the log socket is gone, and recovery stops instead of promoting early; the same fork run
+//! again starts over.
 
 mod begun;
 
@@ -24,6 +25,7 @@ use farshore_types::error::ErrorContext;
 use farshore_types::snapshot::ClosingFile;
 use farshore_types::{Error, Position, Progress, Result, Target, TargetKind, Timeline};
 use farshore_vault::Vault;
+use farshore_vault::read::Pin;
 use farshore_vault::read::restore::{Settings as RestoreSettings, restore};
 
 use self::begun::Begun;
@@ -42,6 +44,8 @@ const STOP_WAIT: Duration = Duration::from_secs(60);
 pub struct Fork<'a> {
     /// The backups that it is made from, as they lie in this region.
     pub vault: Vault,
+    /// The backup to start from, by name; `None`: the best one for the target.
+    pub backup: Option<String>,
     /// Where to end.
     pub target: Target,
     /// The fork's own folder: new or empty, or of an earlier run of the same fork (service and target) that never opened. What that one
@@ -88,10 +92,12 @@ impl Fork<'_> {
     /// Makes the fork. `progress` counts the bytes of the files.
     pub fn run(&self, progress: &Progress) -> Result<Opened> {
         let windows = Windows::read(&self.vault)?;
-        let window = windows.choose(&self.target)?;
+        let window = windows.choose_from(self.backup.as_deref(), &self.target)?;
         let layout = Layout::new(&self.volume);
         let spec = self.spec();
         self.refuse(&window, &layout, &spec)?;
+        let sources = (self.host.clock.clone(), self.host.entropy.as_ref());
+        let _pin = Pin::take(&self.vault.repository, window.name.id, sources)?;
         let begun = Begun::begin(&layout, self.vault.repository.service(), &window.name, &self.target)?;
         layout.make_rest(&self.host.engines)?;
         let binary = self.reachable_binary()?;
@@ -201,8 +207,8 @@ impl Fork<'_> {
         loop {
             node.launch()?;
             let Some(log) = self.await_open(node)? else { return Ok(()) };
-            if let Some(reason) = fetching.failure() {
-                return Err(Error::corrupt(format!("recovery was stopped: {reason}")));
+            if let Some((kind, reason)) = fetching.failure() {
+                return Err(Error::new(kind, format!("recovery was stopped: {reason}")));
             }
             match again.take().filter(|_| target_not_reached(&log)) {
                 Some(plan) => {

@@ -65,7 +65,7 @@ pub struct Protect {
 /// What can be seen from outside.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Status {
-    /// Everything up to this moment is in the store.
+    /// Everything up to this moment can be restored; on an idle server it moves on from time to time only.
     pub archived_to: Timestamp,
     /// The log position of that.
     pub position: String,
@@ -275,7 +275,7 @@ impl Protect {
         let mut status = lock(&shared.status).clone();
         status.archived_to = durable.moment;
         status.position = durable.position.to_string();
-        status.at_risk_s = self.clock.now().seconds_since(durable.moment);
+        status.at_risk_s = durable.at_risk_s(self.clock.now());
         status.trouble = durable.trouble;
         status.breaks = breaks.load(Ordering::Relaxed);
         status.running = lock(&shared.progress).as_ref().map(|progress| progress.bytes());

@@ -21,7 +21,6 @@ use farshore_vault::format::notes::Purpose;
 use farshore_vault::journal::chains;
 use farshore_vault::journal::object::Writer;
 use farshore_vault::journal::ship::Horizon;
-use farshore_vault::names::BLOCK_BYTES;
 use farshore_vault::read::OpenBackup;
 use farshore_vault::session::{Announcement, Session};
 
@@ -192,7 +191,7 @@ impl TakeBackup {
         let (facts, started) = (snapshot.facts().clone(), snapshot.start_time());
         let tablespaces = snapshot.tablespaces().to_vec();
         let closed = snapshot.close()?;
-        let from = facts.start.aligned_down(u64::from(facts.server.wal_segment_size).max(BLOCK_BYTES));
+        let from = facts.start.aligned_down(u64::from(facts.server.wal_segment_size));
         stretch.finish(self, facts.timeline, from, closed.stop, progress)?;
         let (range, stream) = ((from, closed.stop), self.stream());
         let objects = chains::objects(&self.vault.repository, &stream, facts.timeline, range)?;

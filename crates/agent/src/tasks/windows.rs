@@ -11,7 +11,7 @@ use farshore_engines::postgresql::recovery::Reach;
 use farshore_types::{Error, ErrorKind, Position, Result, Target, TargetKind, Timeline, Timestamp};
 use farshore_vault::Vault;
 use farshore_vault::journal::chains::{self, Chain, Chains};
-use farshore_vault::names::{BLOCK_BYTES, ManifestName};
+use farshore_vault::names::ManifestName;
 
 use super::stored::Stored;
 
@@ -121,15 +121,16 @@ impl Journal {
     /// Follows the journal from a backup on: to the end of its stretch, and over every switch of timeline that a stretch includes.
     fn follow(&self, stored: &Stored) -> Option<Found> {
         let (timeline, stop) = (stored.facts.timeline, stored.stop);
-        let from = stored.facts.start.aligned_down(u64::from(stored.facts.server.wal_segment_size));
+        let size = u64::from(stored.facts.server.wal_segment_size);
+        let from = stored.facts.start.aligned_down(size);
         let first = self.chains.covering(timeline, from).filter(|chain| chain.to >= stop)?;
         let (mut stretches, mut newest, mut next) = (vec![first], first, 0);
         // Each step goes to a higher timeline, and a timeline has one parent, so this ends.
         while let Some(chain) = stretches.get(next).copied() {
-            stretches.extend(self.steps(stop, chain));
+            stretches.extend(self.steps((stop, size), chain));
             next += 1;
         }
-        while let Some(further) = self.steps(stop, newest).max_by_key(|chain| chain.timeline) {
+        while let Some(further) = self.steps((stop, size), newest).max_by_key(|chain| chain.timeline) {
             newest = further;
         }
         stretches.sort_by_key(|chain| chain.timeline);
@@ -140,12 +141,12 @@ impl Journal {
         Some(Found { reach, timeline: newest.timeline, branches, broken })
     }
 
-    /// The stretches that go on from one, on timelines that left it.
-    fn steps<'a>(&'a self, stop: Position, chain: &'a Chain) -> impl Iterator<Item = &'a Chain> {
+    /// The stretches that go on from one, on timelines that left it: recovery reads the segment of the switch from its beginning.
+    fn steps<'a>(&'a self, (stop, size): (Position, u64), chain: &'a Chain) -> impl Iterator<Item = &'a Chain> {
         self.histories.iter().filter(|(next, _)| **next > chain.timeline).filter_map(move |(next, history)| {
             let parent = history.parent().filter(|parent| parent.timeline == chain.timeline)?;
             let switch = parent.at;
-            let further = self.chains.covering(*next, switch.aligned_down(BLOCK_BYTES))?;
+            let further = self.chains.covering(*next, switch.aligned_down(size))?;
             (switch >= stop && switch <= chain.to && further.to >= switch).then_some(further)
         })
     }
@@ -240,6 +241,20 @@ impl Windows {
                 let same = |window: &&Window| window.reach.to == newest.reach.to && window.timeline == newest.timeline;
                 Ok(self.windows.iter().find(same).unwrap_or(newest).clone())
             }
+        }
+    }
+
+    /// Like [`Windows::choose`], from a backup of this name if one is given.
+    pub fn choose_from(&self, backup: Option<&str>, target: &Target) -> Result<Window> {
+        let Some(backup) = backup else { return self.choose(target) };
+        let found = self.windows.iter().find(|window| window.name.id.to_string() == backup);
+        let window = found.ok_or_else(|| {
+            let what = format!("backup {backup} does not exist, or cannot be restored{}", self.left_out());
+            Error::missing(what).hint("name one of the service's backups")
+        })?;
+        match &target.kind {
+            TargetKind::Time(_) | TargetKind::Position(_) => window.towards(target).ok_or_else(|| self.outside(target)),
+            _ => Ok(window.clone()),
         }
     }
 

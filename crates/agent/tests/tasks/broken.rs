@@ -160,3 +160,44 @@ fn a_slot_that_fell_behind_its_bound_while_the_store_was_dead_breaks_the_journal
     broken(&cluster, &region, &protection, lost);
     protection.stop().unwrap();
 }
+
+/// What keeps the log's connections out, what mends it, and in which words it is told.
+const MENDABLE: [(&str, &str, &str); 2] = [
+    ("ALTER ROLE keeper NOLOGIN", "ALTER ROLE keeper LOGIN", "28000"),
+    ("ALTER DATABASE postgres ALLOW_CONNECTIONS false", "ALTER DATABASE postgres ALLOW_CONNECTIONS true", "55000"),
+];
+
+fn keeper(cluster: &Cluster) -> farshore_engines::postgresql::wire::Settings {
+    cluster.sql("CREATE ROLE keeper LOGIN SUPERUSER");
+    farshore_engines::postgresql::wire::Settings { user: "keeper".to_string(), ..cluster.settings() }
+}
+
+/// Ends every connection of the keeper, the stream's too.
+fn cut_off(cluster: &Cluster) {
+    let cut = "SELECT count(pg_terminate_backend(pid))::text FROM pg_stat_activity WHERE usename = 'keeper'";
+    cluster.sql_in("template1", cut);
+}
+
+#[test]
+fn a_server_that_refuses_us_for_a_while_is_told_and_archived_again_when_it_takes_us_back() {
+    let (cluster, region) = world(&[]);
+    let protection = Protection::start(keeper(&cluster), &region);
+    protection.await_archived_now();
+    for (breaks, mends, code) in MENDABLE {
+        cluster.sql_in("template1", breaks);
+        cut_off(&cluster);
+        let told = || protection.status().trouble.is_some_and(|trouble| trouble.contains(code));
+        wait_until("the refusal is told", told);
+        let_pass(Duration::from_secs(2));
+        assert!(!protection.has_ended() && told(), "{:?}", protection.status());
+        cluster.sql_in("template1", mends);
+        cluster.sql("INSERT INTO load VALUES (1, 1) ON CONFLICT DO NOTHING");
+        let status = protection.await_archived_now();
+        assert_eq!((status.trouble, status.breaks), (None, 0));
+    }
+    // A right that the role lacks is a mistake that we made, and ends it.
+    cluster.sql("ALTER ROLE keeper NOSUPERUSER NOREPLICATION");
+    cut_off(&cluster);
+    wait_until("it has ended", || protection.has_ended());
+    assert!(protection.stop().unwrap_err().to_string().contains("42501"));
+}

@@ -14,5 +14,6 @@ mod protecting;
 mod recovery;
 mod refused;
 mod support;
+mod swept;
 mod tablespaces;
 mod timelines;

@@ -5,7 +5,7 @@ use farshore_engines::postgresql::provision::Installation;
 use farshore_types::{Position, Target, TargetKind, Timeline};
 use farshore_vault::testing::SeededEntropy;
 
-use crate::support::cluster::Cluster;
+use crate::support::cluster::{Cluster, command, run};
 use crate::support::forks::fork_to;
 use crate::support::load::{self, Known, Load, Order, rows_of};
 use crate::support::protection::Protection;
@@ -24,7 +24,21 @@ struct World {
 
 impl World {
     fn new(installation: &Installation) -> World {
-        let cluster = Cluster::start(installation);
+        World::of(Cluster::start(installation))
+    }
+
+    /// A server whose segments of log have another size than most, in MiB.
+    fn with_segments_of(installation: &Installation, mebibytes: u32) -> World {
+        let mut cluster = Cluster::make(installation, true);
+        std::fs::remove_dir_all(&cluster.data).unwrap();
+        let mut initdb = command(installation.program("initdb").unwrap());
+        initdb.arg("-D").arg(&cluster.data).args(["-U", "postgres", "--auth=trust", "--no-sync", "--data-checksums"]);
+        run(initdb.arg(format!("--wal-segsize={mebibytes}")));
+        cluster.run(&[]);
+        World::of(cluster)
+    }
+
+    fn of(cluster: Cluster) -> World {
         load::prepare(&cluster);
         let from = cluster.sql("SELECT pg_current_wal_lsn()::text").parse().unwrap();
         World { cluster, region: Region::new(), from }
@@ -149,4 +163,28 @@ fn the_microsecond_before_and_after_a_commit_a_named_point_and_the_idle_tail() {
     let all = known.rows(&order.commits().map(|(_, xid, _)| xid).collect::<Vec<_>>());
     assert_eq!(rows_of(&world.cluster.settings()), all, "the oracle itself is wrong");
     protection.stop().unwrap();
+}
+
+#[test]
+fn segments_of_one_and_of_sixty_four_mebibytes_are_archived_and_recovered_to_a_moment() {
+    for mebibytes in [1, 64] {
+        let world = World::with_segments_of(&installation(), mebibytes);
+        let protection = Protection::start(world.cluster.settings(), &world.region);
+        let load = Load::start(&world.cluster.settings(), seed());
+        load.advance(60);
+        world.cluster.sql("CREATE TABLE much AS SELECT repeat(md5(i::text), 20) FROM generate_series(1, 60000) AS i");
+        world.cluster.sql("SELECT pg_switch_wal()");
+        load.advance(60);
+        let known = load.stop();
+        assert_eq!(protection.await_archived_now().breaks, 0);
+        protection.back_up();
+        protection.stop().unwrap();
+        let (order, windows) = (world.order(), Windows::read(&world.region.reopened()).unwrap());
+        let oldest = windows.windows.first().unwrap();
+        let commits: Vec<_> = order.commits().filter(|(at, ..)| *at >= oldest.reach.from).collect();
+        let (at, _, time) = commits[commits.len() * 3 / 4];
+        for kind in [TargetKind::Time(time), TargetKind::Position(at), TargetKind::Latest] {
+            world.check(&target(kind, true), &known, &order);
+        }
+    }
 }

@@ -10,7 +10,7 @@ use crate::support::cluster::Cluster;
 use crate::support::forks::fork;
 use crate::support::protection::Protection;
 use crate::support::region::Region;
-use crate::support::{clock, installation, wait_until};
+use crate::support::{clock, installation, let_pass, wait_until};
 
 #[test]
 fn a_server_is_not_called_protected_before_its_first_backup_exists() {
@@ -26,6 +26,30 @@ fn a_server_is_not_called_protected_before_its_first_backup_exists() {
     region.faults.clear();
     protection.back_up();
     wait_until("it is announced", || protection.has_announced());
+    protection.stop().unwrap();
+}
+
+#[test]
+fn nothing_is_at_risk_on_an_idle_server_however_long_it_idles() {
+    let (cluster, region) = (Cluster::start(&installation()), Region::new());
+    let protection = Protection::start(cluster.settings(), &region);
+    protection.await_archived_now();
+    // Marks come at ever longer pauses: after this one the next would come more than four seconds later.
+    let_pass(Duration::from_secs(5));
+    let objects = region.names("journal/").len();
+    let mut most: f64 = 0.0;
+    for _ in 0..40 {
+        let_pass(Duration::from_millis(100));
+        most = most.max(protection.status().at_risk_s);
+    }
+    assert!(most > 0.0 && most < 2.0, "{most} s");
+    assert!(region.names("journal/").len() <= objects + 2, "an idle server costs no objects");
+    // What is written and cannot be put is at risk.
+    region.faults.fail_all(ErrorKind::Transient);
+    cluster.sql("CREATE TABLE t (n int)");
+    let_pass(Duration::from_secs(3));
+    assert!(protection.status().at_risk_s > 2.0, "{:?}", protection.status());
+    region.faults.heal();
     protection.stop().unwrap();
 }
 

@@ -55,13 +55,14 @@ fn late_objects(region: &Region) -> Vec<String> {
     ranges.into_iter().skip(half).map(|(_, name)| name).collect()
 }
 
-/// Forks, which must fail without a promotion. Gives the error's text.
-fn stopped(region: &Region) -> String {
+/// Forks, which must fail in this way without a promotion. Gives the error's text.
+fn stopped(region: &Region, kind: ErrorKind) -> String {
     let volume = Volume::new();
-    let error = try_fork(&region.vault, &installation(), Target::latest(), &volume).unwrap_err().to_string();
+    let error = try_fork(&region.vault, &installation(), Target::latest(), &volume).unwrap_err();
+    assert_eq!(error.kind(), kind, "{error}");
     assert!(!volume.has_promoted(), "{error}\n{}", volume.log());
     assert!(volume.server().is_none(), "a server was left behind");
-    error
+    error.to_string()
 }
 
 #[test]
@@ -69,7 +70,7 @@ fn a_damaged_journal_object_stops_the_recovery_and_is_named() {
     let (_cluster, region) = world();
     let damaged = late_objects(&region).swap_remove(1);
     region.damage(&damaged);
-    let error = stopped(&region);
+    let error = stopped(&region, ErrorKind::Corrupt);
     assert!(error.contains(&damaged), "{error} does not name {damaged}");
 }
 
@@ -87,7 +88,7 @@ fn a_store_that_dies_in_the_middle_stops_the_recovery_and_the_next_attempt_succe
         Action::FailBefore(ErrorKind::Transient)
     };
     region.faults.set_hook(Arc::new(hook));
-    let error = stopped(&region);
+    let error = stopped(&region, ErrorKind::Transient);
     assert!(error.contains("journal/"), "{error}");
     region.faults.clear();
     let forked = fork(&region.vault, &cluster.installation, TargetKind::Latest);
@@ -233,6 +234,10 @@ fn a_fork_that_failed_starts_over_and_nothing_else_is_ever_cleared() {
     refused(Target::latest(), "mine, which is no part of a fork");
     fs::remove_file(volume.path().join("mine")).unwrap();
     let marker = fs::read(volume.path().join("fork.json")).unwrap();
+    // The number of the server that died has been given to another process since: to this one.
+    let (pid_file, ourselves) = (volume.data().join("postmaster.pid"), std::process::id());
+    let text = format!("{ourselves}\n{}\n1700000000\n5433\n/tmp\n\n0 0\nready\n", volume.data().display());
+    fs::write(pid_file, text).unwrap();
     let opened = again(Target::latest()).unwrap();
     assert_eq!(cluster::query(&opened.server, "SELECT max(number) FROM t"), "6");
     // It runs; then the forker seems to have died just before it removed its marker; then the server is stopped.

@@ -125,6 +125,7 @@ fn too_little_room_is_refused_before_a_file_is_written() {
     };
     let host = host();
     let fork = Fork {
+        backup: None,
         vault: region.vault,
         target: Target::latest(),
         volume: tiny.0.path().join("fork"),

@@ -17,12 +17,11 @@ use std::time::Duration;
 use farshore_engines::postgresql::history::History;
 use farshore_engines::postgresql::replication::{Event, Identity, Replication, Stream};
 use farshore_engines::postgresql::slot::{self, WalStatus};
-use farshore_engines::postgresql::wire::Connection;
+use farshore_engines::postgresql::wire::{Connection, sqlstate};
 use farshore_types::{Error, ErrorKind, Position, Result, Timeline};
 use farshore_vault::journal::chains::{self, Chains};
 use farshore_vault::journal::object::seal_history;
 use farshore_vault::journal::ship::{Durable, Horizon, Settings as Shipping, Shipper};
-use farshore_vault::names::BLOCK_BYTES;
 
 use self::receive::Receiving;
 use self::settings::STATUS_PAUSE;
@@ -36,6 +35,13 @@ const PROOF_BYTES: u64 = 64 << 10;
 const PROOF_PATIENCE: Duration = Duration::from_secs(60);
 /// Pause before a broken connection is made again.
 const RECONNECT_PAUSE: Duration = Duration::from_secs(1);
+
+/// Pause before something is tried again that somebody must mend first.
+const MENDING_PAUSE: Duration = Duration::from_secs(5);
+/// How often a pause looks whether we are asked to stop.
+const STOP_LOOK: Duration = Duration::from_millis(200);
+/// SQLSTATE: the role lacks a right (PostgreSQL documentation, "PostgreSQL Error Codes").
+const INSUFFICIENT_PRIVILEGE: &str = "42501";
 
 /// Where the next stream starts.
 enum Next {
@@ -56,21 +62,23 @@ enum Ended {
 }
 
 impl ArchiveLog {
-    /// Archives until asked to stop, through restarts of the server and its timelines. Fails only for what no retry can mend.
+    /// Archives until asked to stop, through restarts of the server and its timelines, and through every error that somebody may mend
+    /// meanwhile: it is shown as trouble until then. Fails only for what no retry can mend, see [`is_final`].
     pub fn run(&self) -> Result<()> {
         let mut next = Next::Found;
         while self.stop.go_on().is_ok() {
-            match self.attempt(&mut next) {
+            let pause = match self.attempt(&mut next) {
                 Ok(()) => return Ok(()),
                 Err(error) if matches!(error.kind(), ErrorKind::Transient | ErrorKind::Busy) => {
                     tracing::info!(%error, "the log stream is interrupted");
                     self.horizon.change(|durable| durable.trouble = Some(error.to_string()));
-                    self.clock.pause(RECONNECT_PAUSE);
+                    RECONNECT_PAUSE
                 }
                 Err(error) if error.kind() == ErrorKind::Missing => {
                     tracing::warn!(%error, "the journal is broken: the server no longer has the log that is missing");
                     self.broken(&error);
                     next = Next::Anew;
+                    RECONNECT_PAUSE
                 }
                 Err(error) if error.kind() == ErrorKind::Corrupt => {
                     tracing::warn!(%error, "the journal is broken: a new one is begun");
@@ -78,14 +86,32 @@ impl ArchiveLog {
                     self.horizon.change(|durable| durable.stream = Some(begun));
                     self.broken(&error);
                     next = Next::Anew;
+                    RECONNECT_PAUSE
                 }
                 Err(error) => {
-                    self.horizon.change(|durable| durable.trouble = Some(error.to_string()));
-                    return Err(error);
+                    let text = error.to_string();
+                    let told = self.horizon.now().trouble.as_ref() == Some(&text);
+                    self.horizon.change(|durable| durable.trouble = Some(text));
+                    if is_final(&error) {
+                        return Err(error);
+                    }
+                    if !told {
+                        tracing::error!(%error, "the log is not archived; this is tried again until it is mended");
+                    }
+                    MENDING_PAUSE
                 }
-            }
+            };
+            self.rest(pause);
         }
         Ok(())
+    }
+
+    /// Pauses, but not longer than until we are asked to stop.
+    fn rest(&self, pause: Duration) {
+        let until = self.clock.monotonic().saturating_add(pause);
+        while self.stop.go_on().is_ok() && self.clock.monotonic() < until {
+            self.clock.pause(STOP_LOOK.min(pause));
+        }
     }
 
     fn broken(&self, error: &Error) {
@@ -215,15 +241,14 @@ impl ArchiveLog {
         Ok(Place { timeline: identity.timeline, from: identity.flushed.aligned_down(self.segment_bytes()?) })
     }
 
-    /// Recovery reads whole segments: a stretch starts at the beginning of one, and of a block of the journal.
+    /// Recovery reads whole segments: a stretch starts at the beginning of one. The server has no log before its oldest segment, so
+    /// no other unit of ours may be aligned down to.
     fn segment_bytes(&self) -> Result<u64> {
         let mut connection = Connection::connect(&self.server, self.clock.clone())?;
         let text = connection.one_value("SELECT setting FROM pg_settings WHERE name = 'wal_segment_size'")?;
         connection.close();
         let bytes: Option<u64> = text.and_then(|text| text.parse().ok()).filter(|bytes: &u64| bytes.is_power_of_two());
-        bytes
-            .map(|bytes| bytes.max(BLOCK_BYTES))
-            .ok_or_else(|| Error::invalid("the server does not say wal_segment_size"))
+        bytes.ok_or_else(|| Error::invalid("the server does not say wal_segment_size"))
     }
 
     /// Streams one timeline until it ends, `until` is durable, or we are asked to stop.
@@ -268,6 +293,16 @@ impl ArchiveLog {
         stream.stop()?.close();
         // Recovery along the new timeline reads the segment of the switch from its beginning.
         Ok(Ended::Timeline(Place { timeline, from: switch.aligned_down(self.segment_bytes()?) }))
+    }
+}
+
+/// What stays as it is however often it is tried: our role lacks a right, or the program is wrong.
+/// A password that is refused is none of these: it may have been changed for a while.
+fn is_final(error: &Error) -> bool {
+    match error.kind() {
+        ErrorKind::Bug => true,
+        ErrorKind::Denied => sqlstate(error) == Some(INSUFFICIENT_PRIVILEGE),
+        _ => false,
     }
 }
 

@@ -99,6 +99,7 @@ impl<'a> Receiving<'a> {
         if let Some(reached) = self.watermark.filter(|watermark| self.end() >= watermark.position) {
             self.caught_up = self.caught_up.max(reached.time);
             self.watermark = None;
+            self.tell_complete(&reached);
         }
         if self.until.is_some() || self.watermark.is_some() || now.saturating_sub(self.asked) < self.task.interval / 4 {
             return;
@@ -117,6 +118,15 @@ impl<'a> Receiving<'a> {
         }
         if let Ok((watermark, session)) = asked {
             (self.watermark, self.clock_session) = (Some(watermark), Some(session));
+        }
+    }
+
+    /// What the store holds up to a watermark's position lacks nothing that was acknowledged before its time. On an idle server that is so
+    /// at once, without an object; on a busy one the objects themselves tell as much.
+    fn tell_complete(&self, reached: &Watermark) {
+        let durable = self.task.horizon.now();
+        if durable.timeline == self.timeline.0 && durable.position >= reached.position {
+            self.task.horizon.change(|durable| durable.complete = durable.complete.max(reached.time));
         }
     }
 

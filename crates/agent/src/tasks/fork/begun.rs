@@ -10,7 +10,6 @@ use std::io::ErrorKind as Io;
 use std::path::Path;
 
 use farshore_engines::postgresql::control::CONTROL_PATH;
-use farshore_engines::postgresql::provision::Postmaster;
 use farshore_engines::postgresql::recovery::RECOVERY_SIGNAL;
 use farshore_types::error::ErrorContext;
 use farshore_types::{Error, Result, ServiceId, Target};
@@ -124,11 +123,11 @@ fn refused(what: String) -> Error {
     Error::conflict(what).hint("name an empty or a new folder")
 }
 
-/// A server that runs is never cleared: neither the one that the pid file names, nor what works in the data directory.
+/// A server that runs is never cleared. All its processes work in the data directory; the number that its pid file names proves nothing,
+/// another process may have it by now.
 fn no_server(layout: &Layout) -> Result<()> {
     let data = layout.data();
-    let named = Postmaster::read(&data)?.is_some_and(|server| server.is_alive());
-    if named || !working_in(&data)?.is_empty() {
+    if !working_in(&data)?.is_empty() {
         let what = format!("a server runs on {}", data.display());
         return Err(Error::conflict(what).hint("stop it (`farshore down`), or choose another folder"));
     }

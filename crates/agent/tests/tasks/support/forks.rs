@@ -106,6 +106,7 @@ pub fn try_fork_at(vault: &Vault, installation: &Installation, target: Target, v
     let host = host();
     let fork = Fork {
         vault: vault.clone(),
+        backup: None,
         target,
         volume: volume.to_path_buf(),
         installation: installation.clone(),
