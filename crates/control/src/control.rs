@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use farshore_runs::Signal;
 use farshore_store::Store;
 use farshore_types::{Clock, Entropy};
 
 use crate::hosts::Hosts;
+use crate::logins::Logins;
 use crate::seal::Seal;
 use crate::settings::Settings;
 
@@ -17,6 +19,10 @@ pub struct Control {
     pub hosts: Arc<dyn Hosts>,
     /// Closes secrets before they are remembered.
     pub seal: Seal,
+    /// Wakes those who carry out runs.
+    pub signal: Signal,
+    /// Who failed to log in, and has to wait.
+    pub logins: Logins,
     /// Regions, limits.
     pub settings: Settings,
     /// Time.

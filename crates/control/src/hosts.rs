@@ -4,6 +4,9 @@
 //! Every verb blocks, may be repeated, and is refused (`Conflict`) when its generation is lower than one that the host has seen: whoever
 //! was paused and replaced changes nothing. What a host was told it keeps doing by itself.
 
+#[cfg(any(test, feature = "fake"))]
+pub mod fake;
+
 use std::collections::BTreeMap;
 
 use farshore_types::{Generation, Progress, RegionName, Result, ServiceId, Target, Timestamp};
@@ -197,6 +200,9 @@ pub struct Inhabitants {
     pub databases: Vec<String>,
 }
 
+/// A query that an engine carries out: names of columns with their values, as the type's own views name them.
+pub type Query = serde_json::Map<String, serde_json::Value>;
+
 /// A line that an engine or an agent wrote.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogLine {
@@ -222,6 +228,8 @@ pub trait Hosts: Send + Sync {
     fn back_up(&self, service: &ServiceId, generation: Generation, progress: &Progress) -> Result<BackupReport>;
     /// Stops the node's server and ships its log to the very end.
     fn stop(&self, service: &ServiceId, generation: Generation) -> Result<()>;
+    /// Restarts a node's server, for settings that it reads at its start only.
+    fn restart(&self, service: &ServiceId, generation: Generation) -> Result<()>;
     /// Removes the node with all its data.
     fn remove(&self, service: &ServiceId, generation: Generation) -> Result<()>;
     /// What a node is doing; never waits long.
@@ -230,6 +238,10 @@ pub trait Hosts: Send + Sync {
     fn change(&self, service: &ServiceId, change: &Change) -> Result<()>;
     /// Users and databases of a running node.
     fn inhabitants(&self, service: &ServiceId) -> Result<Inhabitants>;
+    /// What a running node's sessions do now, the longest first, at most `limit`. None where nobody can be asked.
+    fn queries(&self, _service: &ServiceId, _limit: usize) -> Result<Vec<Query>> {
+        Ok(Vec::new())
+    }
     /// The newest lines of a node's log, oldest first, at most `limit`.
     fn log(&self, service: &ServiceId, limit: usize) -> Result<Vec<LogLine>>;
     /// What a region's store holds of a service.

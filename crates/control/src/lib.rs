@@ -5,10 +5,29 @@
 //! trait [`hosts::Hosts`] alone. What takes long is a run ([`farshore_runs`]) of journaled steps, so that a crash between any two
 //! lines is finished by whoever comes next.
 
+pub mod access;
+pub mod bootstrap;
+pub mod catalog;
 pub mod config;
 pub mod control;
+pub mod events;
 pub mod hosts;
+pub mod integrations;
+pub mod kinds;
+pub mod logins;
+pub mod members;
+pub mod metrics;
+pub mod pki;
+pub mod policy;
+pub mod projects;
+pub mod reconcile;
+pub mod rows;
 pub mod seal;
+pub mod services;
 pub mod settings;
+pub mod tags;
+
+#[cfg(test)]
+mod lifecycle;
 
 pub use control::Control;

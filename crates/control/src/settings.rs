@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use farshore_types::{Error, RegionName, Result};
+use farshore_types::{Error, Plan, RegionName, Result};
 
 /// A named place with a provider, an object store and hosts. The API calls it a cloud.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,6 +34,10 @@ pub struct Settings {
     pub services_max: u32,
     /// Extra backup regions of one service.
     pub backup_regions_max: usize,
+    /// Plans besides the documented ones.
+    pub plans: Vec<Plan>,
+    /// Bytes of the longest id of a service: hosts have paths with a bound that hold it.
+    pub service_id_bytes_max: usize,
     /// The address that clients of services on this machine use.
     pub service_host: String,
 }
@@ -46,6 +50,8 @@ impl Settings {
             undelete_window: Duration::from_secs(30 * 24 * 3600),
             services_max: 200,
             backup_regions_max: 1,
+            plans: Vec::new(),
+            service_id_bytes_max: 63,
             service_host: "127.0.0.1".to_string(),
         }
     }

@@ -21,6 +21,7 @@ mod value;
 pub use check::Check;
 pub use definition::{Applies, Definition, Fallback, Kind, Text};
 pub use merge::merge;
+pub use nearest::nearest;
 pub use pattern::Pattern;
 pub use schema::{Limits, Purpose, Schema};
 pub use validate::Problem;

@@ -1,0 +1,313 @@
+//! Hosts that live in memory, for tests of everything above them: they keep what a store would keep, refuse what was replaced, and do
+//! nothing else. Each verb can be made to fail.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use farshore_types::{
+    Clock, Error, ErrorKind, Generation, Progress, RegionName, Result, ServiceId, TargetKind, Timestamp,
+};
+
+use super::{
+    BackupReport, Change, Hosts, Inhabitants, Keep, LogLine, NodeAddress, NodeOrder, NodeState, NodeView, Query,
+    RestoreOrder, RestoreReport, Stock, StoredBackup,
+};
+
+/// Bytes of every backup.
+pub const BACKUP_BYTES: u64 = 24 << 20;
+/// The port of the first node; each further one has the next.
+const FIRST_PORT: u16 = 20_000;
+
+/// The hosts.
+pub struct FakeHosts {
+    clock: Arc<dyn Clock>,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Default)]
+struct Inner {
+    nodes: BTreeMap<ServiceId, Node>,
+    generations: BTreeMap<ServiceId, u64>,
+    stocks: BTreeMap<(RegionName, ServiceId), Kept>,
+    failing: BTreeMap<&'static str, ErrorKind>,
+    ports: u16,
+}
+
+struct Node {
+    order: NodeOrder,
+    port: u16,
+    state: NodeState,
+    inside: Inside,
+    log: Vec<LogLine>,
+}
+
+/// Passwords by user, and databases.
+#[derive(Clone, Default)]
+struct Inside {
+    users: BTreeMap<String, String>,
+    databases: Vec<String>,
+}
+
+#[derive(Clone, Default)]
+struct Kept {
+    stock: Stock,
+    inside: Inside,
+}
+
+impl FakeHosts {
+    /// Without any node.
+    pub fn new(clock: Arc<dyn Clock>) -> Arc<FakeHosts> {
+        Arc::new(FakeHosts { clock, inner: Mutex::default() })
+    }
+
+    /// From now on a verb (`back_up`, `provision`, ...) fails with this kind; `None`: no more.
+    pub fn fail(&self, verb: &'static str, kind: Option<ErrorKind>) {
+        let mut inner = self.lock();
+        match kind {
+            Some(kind) => inner.failing.insert(verb, kind),
+            None => inner.failing.remove(verb),
+        };
+    }
+
+    /// The data of a node is gone.
+    pub fn lose(&self, service: &ServiceId) {
+        if let Some(node) = self.lock().nodes.get_mut(service) {
+            node.state = NodeState::Lost;
+        }
+    }
+
+    /// The password that the node's server would accept.
+    pub fn password(&self, service: &ServiceId, user: &str) -> Option<String> {
+        self.lock().nodes.get(service)?.inside.users.get(user).cloned()
+    }
+
+    /// What a node was told last.
+    pub fn order(&self, service: &ServiceId) -> Option<NodeOrder> {
+        self.lock().nodes.get(service).map(|node| node.order.clone())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn begin(&self, verb: &'static str) -> Result<MutexGuard<'_, Inner>> {
+        let inner = self.lock();
+        match inner.failing.get(verb) {
+            Some(kind) => Err(Error::new(*kind, format!("{verb} fails as a test asked"))),
+            None => Ok(inner),
+        }
+    }
+}
+
+impl Inner {
+    fn fence(&mut self, service: &ServiceId, generation: Generation) -> Result<()> {
+        let seen = self.generations.entry(service.clone()).or_default();
+        if generation.0 < *seen {
+            return Err(Error::conflict(format!("generation {generation} of {service} was replaced")));
+        }
+        *seen = generation.0;
+        Ok(())
+    }
+
+    fn place(&mut self, order: &NodeOrder, inside: Option<Inside>, now: Timestamp) -> NodeAddress {
+        self.ports += 1;
+        let fresh = FIRST_PORT + self.ports;
+        let known = self.nodes.remove(&order.service);
+        let port = order.port.or(known.as_ref().map(|node| node.port)).unwrap_or(fresh);
+        let (before, mut log) = known.map(|node| (node.inside, node.log)).unwrap_or_default();
+        for (unit, text) in [("farshore-agent", "the server is started"), ("postgresql", "LOG:  ready")] {
+            log.push(LogLine { at: now, unit: unit.to_string(), text: text.to_string() });
+        }
+        let inside = inside.unwrap_or(before);
+        let node = Node { order: order.clone(), port, state: NodeState::Ready, inside, log };
+        self.nodes.insert(order.service.clone(), node);
+        NodeAddress { host: "127.0.0.1".to_string(), port, version: format!("{}.0", order.major) }
+    }
+
+    fn ready(&mut self, service: &ServiceId) -> Result<&mut Node> {
+        let node = self.nodes.get_mut(service).filter(|node| node.state == NodeState::Ready);
+        node.ok_or_else(|| Error::conflict(format!("the server of {service} does not run")))
+    }
+}
+
+impl Hosts for FakeHosts {
+    fn versions(&self, _: &RegionName, service_type: &str) -> Result<Vec<u32>> {
+        drop(self.begin("versions")?);
+        if service_type == "pg" { Ok(vec![17, 16]) } else { Err(Error::missing(format!("no {service_type} here"))) }
+    }
+
+    fn provision(&self, order: &NodeOrder) -> Result<NodeAddress> {
+        let mut inner = self.begin("provision")?;
+        inner.fence(&order.service, order.generation)?;
+        Ok(inner.place(order, None, self.clock.now()))
+    }
+
+    fn restore(&self, order: &NodeOrder, restore: &RestoreOrder, progress: &Progress) -> Result<RestoreReport> {
+        self.check_restore(restore)?;
+        let mut inner = self.begin("restore")?;
+        inner.fence(&order.service, order.generation)?;
+        let kept = inner.stocks.get(&(restore.region.clone(), restore.source.clone())).cloned().unwrap_or_default();
+        progress.expect_bytes(BACKUP_BYTES);
+        progress.add_bytes(BACKUP_BYTES);
+        let newest = kept.stock.backups.last().map(|backup| backup.name.clone());
+        let backup = restore.backup.clone().or(newest).unwrap_or_default();
+        let address = inner.place(order, Some(kept.inside), self.clock.now());
+        Ok(RestoreReport { address, backup, window_end: self.clock.now(), bytes: BACKUP_BYTES, seconds: (0.1, 0.1) })
+    }
+
+    fn check_restore(&self, restore: &RestoreOrder) -> Result<()> {
+        let inner = self.begin("check_restore")?;
+        let kept = inner.stocks.get(&(restore.region.clone(), restore.source.clone()));
+        let stock = kept.map(|kept| &kept.stock).filter(|stock| !stock.backups.is_empty());
+        let stock = stock.ok_or_else(|| Error::conflict("No valid backups for service"))?;
+        if let Some(name) = restore.backup.as_ref().filter(|name| !stock.backups.iter().any(|one| one.name == **name)) {
+            return Err(Error::invalid(format!("recovery_basebackup_name: backup {name} does not exist")));
+        }
+        match restore.target.kind {
+            TargetKind::Time(moment) if !stock.windows.iter().any(|(from, to)| (*from..=*to).contains(&moment)) => {
+                Err(Error::invalid(format!("recovery_target_time: {moment} is in no window")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn back_up(&self, service: &ServiceId, generation: Generation, progress: &Progress) -> Result<BackupReport> {
+        let mut inner = self.begin("back_up")?;
+        inner.fence(service, generation)?;
+        progress.expect_bytes(BACKUP_BYTES);
+        progress.add_bytes(BACKUP_BYTES);
+        let now = self.clock.now();
+        let node = inner.ready(service)?;
+        let (key, inside) = ((node.order.region.clone(), service.clone()), node.inside.clone());
+        let kept = inner.stocks.entry(key).or_default();
+        let sequence = u32::try_from(kept.stock.backups.len()).unwrap_or(u32::MAX) + 1;
+        let name = format!("backup-{sequence}");
+        let full = sequence == 1;
+        kept.stock.backups.push(StoredBackup {
+            name: name.clone(),
+            sequence,
+            taken_at: now,
+            raw_bytes: BACKUP_BYTES,
+            stored_bytes: BACKUP_BYTES / 4,
+            full,
+            flags: Vec::new(),
+        });
+        let begin = kept.stock.windows.first().map_or(now, |(begin, _)| *begin);
+        (kept.stock.windows, kept.inside) = (vec![(begin, now)], inside);
+        Ok(BackupReport { name, raw_bytes: BACKUP_BYTES, new_bytes: BACKUP_BYTES / 4, bad_pages: 0 })
+    }
+
+    fn stop(&self, service: &ServiceId, generation: Generation) -> Result<()> {
+        let mut inner = self.begin("stop")?;
+        inner.fence(service, generation)?;
+        if let Some(node) = inner.nodes.get_mut(service) {
+            node.state = NodeState::Stopped;
+        }
+        Ok(())
+    }
+
+    fn restart(&self, service: &ServiceId, generation: Generation) -> Result<()> {
+        let mut inner = self.begin("restart")?;
+        inner.fence(service, generation)?;
+        inner.ready(service).map(drop)
+    }
+
+    fn remove(&self, service: &ServiceId, generation: Generation) -> Result<()> {
+        let mut inner = self.begin("remove")?;
+        inner.fence(service, generation)?;
+        inner.nodes.remove(service);
+        Ok(())
+    }
+
+    fn view(&self, service: &ServiceId) -> Result<NodeView> {
+        let inner = self.begin("view")?;
+        let node = inner.nodes.get(service);
+        let figures = [("cpu_percent", 12.5), ("memory_bytes", 4e8), ("connections", 3.0), ("load_average", 0.25)];
+        Ok(NodeView {
+            state: node.map_or(NodeState::Absent, |node| node.state),
+            archived_to: node.map(|_| self.clock.now()),
+            at_risk_s: 0.5,
+            breaks: 0,
+            trouble: None,
+            disk_bytes: node.map(|_| BACKUP_BYTES),
+            figures: figures.into_iter().map(|(name, value)| (name.to_string(), value)).collect(),
+        })
+    }
+
+    fn change(&self, service: &ServiceId, change: &Change) -> Result<()> {
+        let mut inner = self.begin("change")?;
+        let Inside { users, databases } = &mut inner.ready(service)?.inside;
+        match change.clone() {
+            Change::Found { administrator, password, database } => {
+                users.insert(administrator, password);
+                if !databases.contains(&database) {
+                    databases.push(database);
+                }
+            }
+            Change::CreateUser(user, _) if users.contains_key(&user) => {
+                return Err(Error::conflict(format!("user {user} already exists")));
+            }
+            Change::CreateUser(user, password) | Change::SetPassword(user, password) => {
+                users.insert(user, password);
+            }
+            Change::DropUser(user, _) => {
+                users.remove(&user);
+            }
+            Change::CreateDatabase(database, _) => databases.push(database),
+            Change::DropDatabase(database) => {
+                let known = databases.len();
+                databases.retain(|name| *name != database);
+                if databases.len() == known {
+                    return Err(Error::missing(format!("database {database} does not exist")));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn inhabitants(&self, service: &ServiceId) -> Result<Inhabitants> {
+        let mut inner = self.begin("inhabitants")?;
+        let inside = &inner.ready(service)?.inside;
+        Ok(Inhabitants { users: inside.users.keys().cloned().collect(), databases: inside.databases.clone() })
+    }
+
+    fn queries(&self, service: &ServiceId, limit: usize) -> Result<Vec<Query>> {
+        let mut inner = self.begin("queries")?;
+        inner.ready(service)?;
+        let text = |text: &str| serde_json::Value::from(text);
+        let query = [("query", text("select 1")), ("usename", text("avnadmin"))];
+        let query: Query = query.into_iter().map(|(name, value)| (name.to_string(), value)).collect();
+        Ok(vec![query].into_iter().take(limit).collect())
+    }
+
+    fn log(&self, service: &ServiceId, limit: usize) -> Result<Vec<LogLine>> {
+        let inner = self.begin("log")?;
+        let lines = inner.nodes.get(service).map(|node| node.log.clone()).unwrap_or_default();
+        let skipped = lines.len().saturating_sub(limit);
+        Ok(lines.into_iter().skip(skipped).collect())
+    }
+
+    fn stock(&self, region: &RegionName, service: &ServiceId) -> Result<Stock> {
+        let inner = self.begin("stock")?;
+        let kept = inner.stocks.get(&(region.clone(), service.clone()));
+        Ok(kept.map(|kept| kept.stock.clone()).unwrap_or_default())
+    }
+
+    fn expire(&self, region: &RegionName, service: &ServiceId, keep: Keep) -> Result<u64> {
+        let mut inner = self.begin("expire")?;
+        let Some(kept) = inner.stocks.get_mut(&(region.clone(), service.clone())) else { return Ok(0) };
+        let backups = &mut kept.stock.backups;
+        let gone = match keep {
+            Keep::Days(_) => 0,
+            Keep::Count(count) => backups.len().saturating_sub(usize::try_from(count.max(1)).unwrap_or(usize::MAX)),
+        };
+        backups.drain(..gone);
+        Ok(u64::try_from(gone).unwrap_or(u64::MAX))
+    }
+
+    fn shred(&self, region: &RegionName, service: &ServiceId) -> Result<()> {
+        let mut inner = self.begin("shred")?;
+        inner.stocks.remove(&(region.clone(), service.clone()));
+        Ok(())
+    }
+}

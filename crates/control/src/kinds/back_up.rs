@@ -1,0 +1,42 @@
+//! Takes a backup, and reads back what the region holds then.
+
+use farshore_runs::{Done, Step, StepContext};
+use farshore_types::Result;
+
+use super::{begin, change};
+use crate::hosts::BackupReport;
+use crate::{Control, events, reconcile};
+
+/// In order.
+pub fn steps() -> Vec<Step<Control>> {
+    vec![Step { name: "take", act: take, undo: None }, Step { name: "record", act: record, undo: None }]
+}
+
+/// Takes it.
+pub fn take(step: &StepContext<Control>) -> Result<Done> {
+    let (service, generation) = begin(step)?;
+    let report = step.context().hosts.back_up(&service.id, generation, step.progress())?;
+    Done::with(&report)
+}
+
+/// Shows it, and says when the next one is due.
+pub fn record(step: &StepContext<Control>) -> Result<Done> {
+    let control = step.context();
+    let (service, _) = begin(step)?;
+    let report: Option<BackupReport> = step.output_if_done("take")?;
+    let stock = control.hosts.stock(&control.settings.region(&service.region)?.name, &service.id)?;
+    let (now, events) = (control.clock.now(), events::Recorder::of(control));
+    let next = reconcile::next_backup(control, &service, now)?;
+    Ok(Done::nothing().and(move |tx| {
+        reconcile::keep_stock(tx, &service.id, &service.region, &stock, now)?;
+        change(tx, &service.id, |service| service.next_backup_at = next)?;
+        let Some(report) = report else { return Ok(()) };
+        let text = format!("Backup {} of service {} was taken", report.name, service.name);
+        events.record(tx, &service.project_id, "farshore", "service_backup", Some(&service.name), &text)?;
+        if report.bad_pages > 0 {
+            let text = format!("Backup {} holds {} damaged pages", report.name, report.bad_pages);
+            events.record(tx, &service.project_id, "farshore", "service_backup_flagged", Some(&service.name), &text)?;
+        }
+        Ok(())
+    }))
+}

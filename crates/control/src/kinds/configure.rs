@@ -1,0 +1,51 @@
+//! Gives a running node what its row says; restarts its server only where a setting needs it.
+
+use farshore_runs::{Done, Step, StepContext};
+use farshore_types::Result;
+use serde::Deserialize;
+
+use super::create::keep_address;
+use super::{begin, change, node_order};
+use crate::Control;
+use crate::services::state;
+
+/// The input of the run.
+#[derive(Deserialize)]
+struct Input {
+    restart: bool,
+}
+
+/// In order.
+pub fn steps() -> Vec<Step<Control>> {
+    vec![
+        Step { name: "configure", act: configure, undo: None },
+        Step { name: "restart", act: restart, undo: None },
+        Step { name: "open", act: open, undo: None },
+    ]
+}
+
+fn configure(step: &StepContext<Control>) -> Result<Done> {
+    let control = step.context();
+    let (service, generation) = begin(step)?;
+    let address = control.hosts.provision(&node_order(control, &service, generation)?)?;
+    Ok(Done::with(&address)?.and(move |tx| change(tx, &service.id, |service| keep_address(service, &address))))
+}
+
+fn restart(step: &StepContext<Control>) -> Result<Done> {
+    if step.input::<Input>()?.restart {
+        let (service, generation) = begin(step)?;
+        step.context().hosts.restart(&service.id, generation)?;
+    }
+    Ok(Done::nothing())
+}
+
+fn open(step: &StepContext<Control>) -> Result<Done> {
+    let id = step.service()?;
+    Ok(Done::nothing().and(move |tx| {
+        change(tx, &id, |service| {
+            if service.state == state::REBALANCING {
+                service.state = state::RUNNING.to_string();
+            }
+        })
+    }))
+}

@@ -1,0 +1,50 @@
+//! What a host is told about a service's node, from the service's row.
+
+use farshore_store::services::Service;
+use farshore_types::{Error, Generation, Plan, Result, ServiceType};
+use serde_json::Value;
+
+use crate::config::Config;
+use crate::hosts::NodeOrder;
+use crate::services::schema;
+use crate::{Control, catalog, pki};
+
+/// From where one may connect unless the options say otherwise.
+const EVERYWHERE: [&str; 2] = ["0.0.0.0/0", "::/0"];
+
+/// The order for a service's node.
+pub fn node_order(control: &Control, service: &Service, generation: Generation) -> Result<NodeOrder> {
+    let service_type: ServiceType = service.service_type.parse()?;
+    let plans = catalog::plans(control, service_type);
+    let plan = Plan::find(&plans, service_type, &service.plan)?;
+    let config = config(service)?;
+    let issued = pki::server_certificate(control, &service.project_id, &service.id)?;
+    let networks = config.texts("ip_filter").into_iter().map(str::to_string).collect::<Vec<_>>();
+    let everywhere = || EVERYWHERE.map(str::to_string).to_vec();
+    Ok(NodeOrder {
+        service: service.id.clone(),
+        generation,
+        major: number(service, "major")?,
+        region: control.settings.region(&service.region)?.name.clone(),
+        port: number(service, "port").ok(),
+        memory_mib: plan.memory_mib,
+        disk_mib: service.disk_mb,
+        networks: if networks.is_empty() { everywhere() } else { networks },
+        settings: schema(control, service_type).settings(&config),
+        certificate: issued.certificate,
+        key: issued.key,
+    })
+}
+
+/// The options of a service.
+pub fn config(service: &Service) -> Result<Config> {
+    match &service.user_config {
+        Value::Object(map) => Ok(Config::from_map(map.clone())),
+        _ => Err(Error::corrupt(format!("the options of service {} are no object", service.id))),
+    }
+}
+
+fn number<T: TryFrom<u64>>(service: &Service, fact: &str) -> Result<T> {
+    let found = service.facts.get(fact).and_then(Value::as_u64).and_then(|number| T::try_from(number).ok());
+    found.ok_or_else(|| Error::corrupt(format!("service {} has no {fact}", service.id)))
+}

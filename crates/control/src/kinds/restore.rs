@@ -1,0 +1,59 @@
+//! Makes a node from a backup: a fork, a power-on, the rebuilding of a lost node. One path for all three.
+
+use farshore_runs::{Done, Step, StepContext};
+use farshore_types::{Error, RegionName, Result, ServiceId, Target, TargetKind, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::create::{keep_address, open, prepare, remove};
+use super::{begin, change, node_order};
+use crate::Control;
+use crate::hosts::RestoreOrder;
+
+/// From what a node is made. The input of the run; nothing in it is secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Start {
+    /// The region whose copy is read.
+    pub region: RegionName,
+    /// Whose backups.
+    pub source: ServiceId,
+    /// Microseconds UTC; `None`: the newest archived moment.
+    pub moment: Option<i64>,
+    /// The backup to start from; `None`: the best one.
+    pub backup: Option<String>,
+    /// Whether the source is another service.
+    pub fork: bool,
+}
+
+impl Start {
+    /// As the input of a run.
+    pub fn input(&self) -> Result<Value> {
+        serde_json::to_value(self).map_err(|error| Error::bug(format!("the start of a restore is no JSON: {error}")))
+    }
+
+    fn order(&self) -> RestoreOrder {
+        let kind = self.moment.map_or(TargetKind::Latest, |moment| TargetKind::Time(Timestamp::from_micros(moment)));
+        let target = Target { kind, inclusive: true };
+        RestoreOrder { region: self.region.clone(), source: self.source.clone(), target, backup: self.backup.clone() }
+    }
+}
+
+/// In order.
+pub fn steps() -> Vec<Step<Control>> {
+    vec![
+        Step { name: "clear", act: remove, undo: None },
+        Step { name: "restore", act: restore, undo: Some(remove) },
+        Step { name: "prepare", act: prepare, undo: None },
+        Step { name: "open", act: open, undo: None },
+    ]
+}
+
+fn restore(step: &StepContext<Control>) -> Result<Done> {
+    let control = step.context();
+    let start: Start = step.input()?;
+    let (service, generation) = begin(step)?;
+    let order = node_order(control, &service, generation)?;
+    let report = control.hosts.restore(&order, &start.order(), step.progress())?;
+    let (id, address) = (service.id, report.address.clone());
+    Ok(Done::with(&report)?.and(move |tx| change(tx, &id, |service| keep_address(service, &address))))
+}

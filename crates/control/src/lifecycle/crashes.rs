@@ -1,0 +1,77 @@
+//! Every verb of a host may fail, pass by or for good, in every kind of run.
+
+use farshore_runs::State;
+use farshore_types::ErrorKind;
+use serde_json::json;
+
+use super::scene::{PROJECT, Scene, nothing};
+use crate::services::{self, Patch, state};
+
+/// Starts something that calls the verb, on a service that runs.
+type Begin = fn(&Scene);
+
+fn power(scene: &Scene, on: bool) {
+    let patch = Patch { powered: Some(on), ..Patch::default() };
+    services::update(&scene.control, &scene.actor, PROJECT, "pg-1", &patch).unwrap();
+}
+
+#[test]
+fn a_passing_fault_of_any_verb_is_tried_again_until_the_service_is_as_it_should_be() {
+    let table: [(&str, Begin, &str); 6] = [
+        ("back_up", |scene| power(scene, false), state::POWEROFF),
+        ("stop", |scene| power(scene, false), state::POWEROFF),
+        ("remove", |scene| power(scene, false), state::POWEROFF),
+        ("stock", |scene| power(scene, false), state::POWEROFF),
+        (
+            "provision",
+            |scene| {
+                let patch = Patch { user_config: Some(json!({"work_mem": 16})), ..Patch::default() };
+                services::update(&scene.control, &scene.actor, PROJECT, "pg-1", &patch).unwrap();
+            },
+            state::RUNNING,
+        ),
+        (
+            "restore",
+            |scene| {
+                scene.hosts.lose(&scene.control.store.read(|tx| services::in_project(tx, PROJECT, "pg-1")).unwrap().id);
+                crate::reconcile::supervise(&scene.control).unwrap();
+            },
+            state::RUNNING,
+        ),
+    ];
+    for (verb, begin, expected) in table {
+        let scene = Scene::new();
+        let service = scene.running("pg-1", nothing());
+        scene.hosts.fail(verb, Some(ErrorKind::Transient));
+        begin(&scene);
+        let seen = |scene: &Scene| scene.control.store.read(|tx| scene.runs.current(tx, service.id.as_str())).unwrap();
+        let clock = farshore_types::SystemClock::new();
+        while seen(&scene).is_some_and(|run| run.tries == 0) {
+            farshore_types::Clock::pause(&clock, std::time::Duration::from_millis(10));
+        }
+        assert!(seen(&scene).is_some(), "{verb}: the run waits for its next try");
+        scene.hosts.fail(verb, None);
+        scene.settle(&service.id);
+        assert_eq!(scene.row(&service.id).state, expected, "{verb}");
+    }
+}
+
+#[test]
+fn a_service_that_cannot_be_made_leaves_no_node_and_says_why() {
+    let scene = Scene::new();
+    scene.hosts.fail("change", Some(ErrorKind::Invalid));
+    let service = scene.create("pg-1", nothing()).unwrap();
+    let runs = scene.end(&service.id);
+    assert_eq!(runs[0].state, State::Failed, "{runs:#?}");
+    assert!(scene.hosts.order(&service.id).is_none(), "the node is gone");
+    let row = scene.row(&service.id);
+    let overview = services::overview(&scene.control, row).unwrap();
+    assert!(
+        overview.notices.iter().any(|notice| notice.warning && notice.text.contains("create failed")),
+        "{:?}",
+        overview.notices
+    );
+    services::terminate(&scene.control, &scene.actor, PROJECT, "pg-1").unwrap();
+    scene.hosts.fail("change", None);
+    scene.settle_last(&service.id);
+}

@@ -1,0 +1,6 @@
+//! Services through their whole life, on hosts in memory, with runs that are really carried out.
+
+mod crashes;
+mod forks;
+mod lives;
+mod scene;

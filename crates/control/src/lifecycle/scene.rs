@@ -1,0 +1,151 @@
+//! A platform with running workers, for one test.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use farshore_runs::{RunView, Runs, Settings as Running, Signal, State};
+use farshore_store::services::Service;
+use farshore_store::{Store, services};
+use farshore_types::{Clock, Entropy, ErrorKind, Result, ServiceId, SystemClock, SystemEntropy};
+use serde_json::{Value, json};
+
+use crate::Control;
+use crate::bootstrap::bootstrap;
+use crate::hosts::fake::FakeHosts;
+use crate::kinds::kinds;
+use crate::logins::Logins;
+use crate::seal::Seal;
+use crate::services::{Actor, NewService, create};
+use crate::settings::{Region, Settings};
+
+const PATIENCE: Duration = Duration::from_secs(60);
+pub const PROJECT: &str = "main";
+
+pub struct Scene {
+    pub control: Arc<Control>,
+    pub hosts: Arc<FakeHosts>,
+    pub runs: Runs<Control>,
+    pub actor: Actor,
+    _directory: tempfile::TempDir,
+}
+
+impl Scene {
+    pub fn new() -> Scene {
+        Scene::with(|_| {})
+    }
+
+    pub fn with(change: impl FnOnce(&mut Settings)) -> Scene {
+        let scene = Scene::stopped(change);
+        scene.runs.start().unwrap();
+        scene
+    }
+
+    /// Without workers.
+    pub fn idle() -> Scene {
+        Scene::stopped(|_| {})
+    }
+
+    fn stopped(change: impl FnOnce(&mut Settings)) -> Scene {
+        let mut settings = Settings::new(["local-north", "local-south"].map(region).to_vec());
+        change(&mut settings);
+        let directory = tempfile::tempdir().unwrap();
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+        let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
+        let location = format!("sqlite:{}", directory.path().join("store").display());
+        let store = Arc::new(Store::open(&location, clock.clone()).unwrap());
+        let (hosts, signal) = (FakeHosts::new(clock.clone()), Signal::default());
+        let control = Arc::new(Control {
+            store: store.clone(),
+            hosts: hosts.clone(),
+            seal: Seal::new(&[7; 32]).unwrap(),
+            signal: signal.clone(),
+            logins: Logins::default(),
+            settings,
+            clock: clock.clone(),
+            entropy: entropy.clone(),
+        });
+        let actor = Actor { user: "admin@example.org".to_string() };
+        bootstrap(&control, &actor.user).unwrap();
+        let running = Running { lease: Duration::from_secs(1), workers: 2, signal, ..Running::new("test") };
+        let runs = Runs::new(store, kinds(), control.clone(), running, clock, entropy).unwrap();
+        Scene { control, hosts, runs, actor, _directory: directory }
+    }
+
+    pub fn create(&self, name: &str, options: Value) -> Result<Service> {
+        let asked = NewService {
+            name: name.to_string(),
+            service_type: "pg".to_string(),
+            plan: "startup-4".to_string(),
+            user_config: options,
+            ..NewService::default()
+        };
+        create(&self.control, &self.actor, PROJECT, &asked)
+    }
+
+    /// A service that runs and has a backup.
+    pub fn running(&self, name: &str, options: Value) -> Service {
+        let service = self.create(name, options).unwrap();
+        self.settle(&service.id);
+        self.row(&service.id)
+    }
+
+    pub fn row(&self, id: &ServiceId) -> Service {
+        self.control.store.read(|tx| services::get(tx, id)).unwrap().unwrap()
+    }
+
+    /// Waits until nothing is left to do with a service, and gives its runs, newest first; all of them went well.
+    pub fn settle(&self, id: &ServiceId) -> Vec<RunView> {
+        let runs = self.end(id);
+        assert!(runs.iter().all(|run| run.state == State::Done), "{runs:#?}");
+        runs
+    }
+
+    /// The same, however they ended.
+    pub fn end(&self, id: &ServiceId) -> Vec<RunView> {
+        let clock = SystemClock::new();
+        while let Some(run) = self.control.store.read(|tx| self.runs.current(tx, id.as_str())).unwrap() {
+            assert!(clock.monotonic() < PATIENCE, "{run:#?}");
+            self.runs.wait(&run.id, PATIENCE).unwrap();
+        }
+        self.control.store.read(|tx| self.runs.of_subject(tx, id.as_str(), 50)).unwrap()
+    }
+
+    /// Waits until nothing is left to do; the newest run went well.
+    pub fn settle_last(&self, id: &ServiceId) {
+        let runs = self.end(id);
+        assert_eq!(runs[0].state, State::Done, "{runs:#?}");
+    }
+
+    pub fn backups(&self, service: &Service) -> usize {
+        crate::services::backups_of(&self.control, service, &service.region).unwrap().0.len()
+    }
+
+    pub fn events(&self) -> Vec<String> {
+        let events = crate::events::list(&self.control, PROJECT, 100).unwrap();
+        events.into_iter().map(|event| event.event_type).collect()
+    }
+}
+
+pub fn refused<T>(result: Result<T>, kind: ErrorKind, words: &[&str]) {
+    let error = result.err().expect("a refusal");
+    assert_eq!(error.kind(), kind, "{error}");
+    for word in words {
+        assert!(error.to_string().contains(word), "{word:?} is not in: {error}");
+    }
+}
+
+pub fn nothing() -> Value {
+    json!({})
+}
+
+fn region(name: &str) -> Region {
+    Region {
+        name: name.parse().unwrap(),
+        provider: "local".to_string(),
+        description: name.to_string(),
+        geo_region: "here".to_string(),
+        latitude: 0.0,
+        longitude: 0.0,
+        store: format!("file:///{name}"),
+    }
+}

@@ -1,0 +1,189 @@
+//! A new service, empty or a fork.
+
+use farshore_runs::{NewRun, enqueue};
+use farshore_store::services::{self, Service};
+use farshore_store::{Tx, projects, tags};
+use farshore_types::{Error, Plan, Result, ServiceName, ServiceType};
+use serde_json::{Value, json};
+
+use super::fork::{self, Source};
+use super::secrets::{Secrets, new_password};
+use super::{ADMINISTRATOR, Actor, state};
+use crate::config::{Config, Limits, Purpose, Schema};
+use crate::policy::schedule;
+use crate::{Control, catalog, events, kinds};
+
+/// What is asked for, as it came in.
+#[derive(Debug, Clone, Default)]
+pub struct NewService {
+    /// Its name.
+    pub name: String,
+    /// The word of its type.
+    pub service_type: String,
+    /// The name of its plan.
+    pub plan: String,
+    /// Where; `None`: the default region of the project.
+    pub region: Option<String>,
+    /// Options, an object.
+    pub user_config: Value,
+    /// Disk in MiB; `None`: what the plan gives.
+    pub disk_mib: Option<u64>,
+    /// Whether deleting and powering off are refused.
+    pub termination_protection: bool,
+    /// When it is maintained, an object.
+    pub maintenance: Option<Value>,
+    /// Tags.
+    pub tags: std::collections::BTreeMap<String, String>,
+}
+
+/// Checks everything, then adds the service and the run that makes it.
+pub fn create(control: &Control, actor: &Actor, project: &str, asked: &NewService) -> Result<Service> {
+    let name: ServiceName = asked.name.parse()?;
+    let service_type: ServiceType = asked.service_type.parse()?;
+    service_type.must_be_creatable()?;
+    let plans = catalog::plans(control, service_type);
+    let plan = Plan::find(&plans, service_type, &asked.plan)?;
+    plan.must_be_creatable()?;
+    let disk_mib = plan.disk_mib_for(asked.disk_mib)?;
+    let schema = schema(control, service_type);
+    // Once for itself, so that a wrong option is told before its source is looked for.
+    let given = schema.validate(&asked.user_config, Purpose::Create)?;
+    let source = fork::find(control, actor, project, service_type, &given)?;
+    let (config, secret) = match &source {
+        None => schema.secrets_apart(&given),
+        Some(source) => {
+            let config = schema.validate(&asked.user_config, Purpose::Fork { source: &source.config })?;
+            schema.secrets_apart(&config)
+        }
+    };
+    let (project, region) = control.store.read(|tx| {
+        let project = projects::by_name(tx, project)?.ok_or_else(|| no_project(project))?;
+        free_name(tx, control, &project.id, &name)?;
+        let region = asked.region.clone().unwrap_or_else(|| project.default_region.clone());
+        Ok((project, region))
+    })?;
+    let region = control.settings.region(&region)?.name.clone();
+    let major = major(control, service_type, &config, source.as_ref(), region.as_str())?;
+    let start = source.as_ref().map(|source| fork::start(control, source, &given, &region)).transpose()?;
+    let id = name.new_id_within(control.settings.service_id_bytes_max, control.entropy.as_ref())?;
+    let mut secrets = match &source {
+        Some(source) => fork::new_passwords(control, source)?,
+        None => Secrets { options: secret.map().clone(), ..Secrets::default() },
+    };
+    let password = secret
+        .text("admin_password")
+        .map_or_else(|| new_password(control.entropy.as_ref()), |text| Ok(text.to_string()))?;
+    secrets.passwords.insert(ADMINISTRATOR.to_string(), password);
+    let now = control.clock.now();
+    let times = schedule::times(&config, control.entropy.as_ref())?;
+    let service = Service {
+        id: id.clone(),
+        project_id: project.id.clone(),
+        name: name.to_string(),
+        service_type: service_type.name().to_string(),
+        plan: plan.name.clone(),
+        region: region.to_string(),
+        backup_region: None,
+        state: state::REBUILDING.to_string(),
+        powered: true,
+        user_config: Value::Object(config.map().clone()),
+        disk_mb: disk_mib,
+        termination_protection: asked.termination_protection,
+        maintenance: asked.maintenance.clone(),
+        generation: 1,
+        sealed: Some(secrets.close(control, &id)?),
+        facts: json!({ "major": major }),
+        forked_from: source.as_ref().map(|source| source.service.id.clone()),
+        backup_hour: times.0,
+        backup_minute: times.1,
+        next_backup_at: None,
+        off_since: None,
+        created_at: now,
+        updated_at: now,
+        deleted_at: None,
+        shredded_at: None,
+    };
+    control.store.write(|tx| {
+        free_name(tx, control, &project.id, &name)?;
+        services::insert(tx, &service).map_err(|error| taken(error, name.as_str()))?;
+        tags::replace(tx, tags::Owner::Service(id.as_str()), &asked.tags)?;
+        let (kind, input, event, text) = match &start {
+            None => (kinds::CREATE, json!({}), "service_create", format!("Created service {name}")),
+            Some(start) => {
+                let text = format!("Created service {name} as a fork of {}", start.source);
+                (kinds::RESTORE, start.input()?, "service_fork", text)
+            }
+        };
+        let run = NewRun { kind, project: project.id.clone(), subject: id.to_string(), input };
+        enqueue(tx, &run, control.entropy.as_ref(), &control.signal)?;
+        events::record(tx, control, &project.id, &actor.user, event, Some(name.as_str()), &text)
+    })?;
+    Ok(service)
+}
+
+/// The options of a type under this platform's limits.
+pub fn schema(control: &Control, service_type: ServiceType) -> Schema {
+    let limits = Limits { additional_backup_regions_max: control.settings.backup_regions_max };
+    Schema::of(service_type, &limits)
+}
+
+/// The answer for projects that are not there.
+pub fn no_project(name: &str) -> Error {
+    Error::missing(format!("Project {name} does not exist"))
+}
+
+fn free_name(tx: &mut Tx<'_>, control: &Control, project: &str, name: &ServiceName) -> Result<()> {
+    if services::by_name(tx, project, name.as_str())?.is_some() {
+        return Err(in_use(name.as_str()));
+    }
+    let count = services::of_project(tx, project, control.settings.services_max)?.len();
+    if count >= control.settings.services_max as usize {
+        let what = format!("the project has {count} services, which is the most it may have");
+        return Err(Error::conflict(what).hint("terminate one first, or raise the limit"));
+    }
+    Ok(())
+}
+
+fn in_use(name: &str) -> Error {
+    let what = format!("Service name is already in use in this project: service {name} already exists");
+    Error::conflict(what).hint("choose another name")
+}
+
+fn taken(error: Error, name: &str) -> Error {
+    match farshore_store::taken(&error, "services_project_id_name") {
+        true => in_use(name),
+        false => error,
+    }
+}
+
+/// The major version: that of the source, the one asked for, or the newest that the region's hosts can run.
+fn major(
+    control: &Control,
+    service_type: ServiceType,
+    config: &Config,
+    source: Option<&Source>,
+    region: &str,
+) -> Result<u32> {
+    let key = format!("{}_version", service_type.name());
+    let asked: Option<u32> = config.text(&key).and_then(|text| text.parse().ok());
+    let region = control.settings.region(region)?.name.clone();
+    let here = control.hosts.versions(&region, service_type.name())?;
+    let wanted = match (source.map(Source::major).transpose()?, asked) {
+        (Some(source), Some(asked)) if source != asked => {
+            let what = format!("{key} is {asked}, but the service that is forked has version {source}");
+            return Err(Error::invalid(what).hint(format!("leave {key} out: a restore keeps the version")));
+        }
+        (Some(major), _) | (None, Some(major)) => major,
+        (None, None) => {
+            let offered = service_type.versions();
+            let newest = here.iter().find(|major| offered.iter().any(|version| version.name == major.to_string()));
+            *newest.ok_or_else(|| Error::missing(format!("region {region} can run no version of {service_type}")))?
+        }
+    };
+    if here.contains(&wanted) {
+        return Ok(wanted);
+    }
+    let known: Vec<String> = here.iter().map(u32::to_string).collect();
+    let what = format!("{key} {wanted} cannot be run in region {region}: installed there is {}", known.join(", "));
+    Err(Error::invalid(what).hint("`farshore doctor` says how to install others"))
+}

@@ -1,0 +1,111 @@
+//! What a fork is made from: found, allowed and checked before anything is made. Its source is never touched.
+
+use farshore_store::services::{self, Service};
+use farshore_store::{backups, projects};
+use farshore_types::access::Permission;
+use farshore_types::{Error, RegionName, Result, ServiceType, Target, TargetKind, Timestamp};
+use serde_json::Value;
+
+use super::Actor;
+use super::create::no_project;
+use super::secrets::{Secrets, new_password};
+use crate::config::Config;
+use crate::hosts::RestoreOrder;
+use crate::kinds::Start;
+use crate::{Control, access, catalog};
+
+/// Backups that are looked at.
+const BACKUPS_MAX: u32 = 10_000;
+
+/// The service that is forked.
+pub struct Source {
+    /// Its row.
+    pub service: Service,
+    /// Its options.
+    pub config: Config,
+}
+
+impl Source {
+    /// Its major version.
+    pub fn major(&self) -> Result<u32> {
+        let major = self.service.facts.get("major").and_then(Value::as_u64).and_then(|major| u32::try_from(major).ok());
+        major.ok_or_else(|| Error::conflict(format!("the version of service {} is not known yet", self.service.name)))
+    }
+}
+
+/// Finds the source that the options name, if any, and whether it may be forked by this user at all.
+pub fn find(
+    control: &Control,
+    actor: &Actor,
+    project: &str,
+    service_type: ServiceType,
+    config: &Config,
+) -> Result<Option<Source>> {
+    let Some(name) = config.fork_source() else { return Ok(None) };
+    let project = config.fork_project().unwrap_or(project);
+    access::may(control, &actor.user, project, Permission::Recover)?;
+    let service = control.store.read(|tx| {
+        let project = projects::by_name(tx, project)?.ok_or_else(|| no_project(project))?;
+        services::by_name(tx, &project.id, name)
+    })?;
+    let service = service.ok_or_else(|| {
+        Error::invalid(format!("service_to_fork_from: service {name} does not exist in project {project}"))
+    })?;
+    if service.service_type != service_type.name() {
+        let what = format!("service_to_fork_from: {name} is of type {}, not {service_type}", service.service_type);
+        return Err(Error::invalid(what));
+    }
+    let plans = catalog::plans(control, service_type);
+    let plan = plans.iter().find(|plan| plan.name == service.plan);
+    if plan.is_some_and(|plan| !plan.tier.can_be_forked()) {
+        let what = format!("service {name} has plan {}, which cannot be forked", service.plan);
+        return Err(Error::invalid(what).hint("its single backup is kept for disaster recovery: change its plan first"));
+    }
+    let Value::Object(map) = service.user_config.clone() else {
+        return Err(Error::corrupt(format!("the options of service {name} are no object")));
+    };
+    Ok(Some(Source { service, config: Config::from_map(map) }))
+}
+
+/// From which region's copy to which moment; everything that would be refused later is refused now.
+pub fn start(control: &Control, source: &Source, given: &Config, region: &RegionName) -> Result<Start> {
+    let service = &source.service;
+    let target = match given.recovery_target_time()? {
+        None => Target::latest(),
+        Some(moment) => Target { kind: TargetKind::Time(moment), inclusive: true },
+    };
+    let from: RegionName = copy_for(control, service, region)?;
+    let backup = given.text("recovery_basebackup_name").map(str::to_string);
+    if backup.is_none() && control.store.read(|tx| backups::of_region(tx, &service.id, from.as_str(), 1))?.is_empty() {
+        return Err(no_backup(service));
+    }
+    let order = RestoreOrder { region: from.clone(), source: service.id.clone(), target, backup: backup.clone() };
+    control.hosts.check_restore(&order)?;
+    let moment = given.recovery_target_time()?.map(Timestamp::micros);
+    Ok(Start { region: from, source: service.id.clone(), moment, backup, fork: true })
+}
+
+/// The region whose copy serves a fork in `region`: its own, else the primary one.
+fn copy_for(control: &Control, service: &Service, region: &RegionName) -> Result<RegionName> {
+    let here = control.store.read(|tx| backups::of_region(tx, &service.id, region.as_str(), BACKUPS_MAX))?;
+    match here.is_empty() {
+        false => Ok(region.clone()),
+        true => Ok(control.settings.region(&service.region)?.name.clone()),
+    }
+}
+
+/// The answer where a backup is needed and none is there yet. Clients know this text.
+pub fn no_backup(service: &Service) -> Error {
+    let what = format!("No valid backups for service {}", service.name);
+    Error::conflict(what).hint("the first one is taken as soon as the service runs: try again in a minute")
+}
+
+/// New passwords for every user of the source that we know: none is valid on both.
+pub fn new_passwords(control: &Control, source: &Source) -> Result<Secrets> {
+    let known = Secrets::open(control, &source.service)?;
+    let mut secrets = Secrets::default();
+    for user in known.passwords.keys() {
+        secrets.passwords.insert(user.clone(), new_password(control.entropy.as_ref())?);
+    }
+    Ok(secrets)
+}

@@ -1,0 +1,60 @@
+//! Power off and on. Off takes a last backup and ships the log to its end before the node goes; on restores the newest state.
+
+use farshore_runs::{NewRun, enqueue};
+use farshore_store::services::Service;
+use farshore_store::{Tx, backups};
+use farshore_types::{Error, Result};
+use serde_json::{Value, json};
+
+use super::back_up::must_run;
+use super::fork::no_backup;
+use super::{Actor, state};
+use crate::kinds::{self, Start};
+use crate::{Control, events};
+
+/// Changes the row of a service that is to be powered off. The caller writes it.
+pub fn off(tx: &mut Tx<'_>, control: &Control, actor: &Actor, service: &mut Service) -> Result<()> {
+    if service.termination_protection {
+        return Err(protected());
+    }
+    must_run(service)?;
+    if backups::of_region(tx, &service.id, &service.region, 1)?.is_empty() {
+        return Err(no_backup(service));
+    }
+    (service.powered, service.state, service.off_since) = (false, state::POWEROFF.to_string(), Some(tx.now()));
+    service.next_backup_at = None;
+    let text = format!("Service {} is being powered off", service.name);
+    ask(tx, control, actor, service, (kinds::POWER_OFF, json!({})), ("service_poweroff_request", &text))
+}
+
+/// Changes the row of a service that is to be powered on. The caller writes it.
+pub fn on(tx: &mut Tx<'_>, control: &Control, actor: &Actor, service: &mut Service) -> Result<()> {
+    (service.powered, service.state, service.off_since) = (true, state::REBUILDING.to_string(), None);
+    let start = restored(control, service)?;
+    let text = format!("Service {} is being powered on", service.name);
+    ask(tx, control, actor, service, (kinds::RESTORE, start.input()?), ("service_poweron_request", &text))
+}
+
+/// The newest state of the service itself.
+pub fn restored(control: &Control, service: &Service) -> Result<Start> {
+    let region = control.settings.region(&service.region)?.name.clone();
+    Ok(Start { region, source: service.id.clone(), moment: None, backup: None, fork: false })
+}
+
+/// The answer to who wants to end a protected service. Clients know this text.
+pub fn protected() -> Error {
+    Error::denied("Service is protected against termination and shutdown. Remove termination protection first.")
+}
+
+fn ask(
+    tx: &mut Tx<'_>,
+    control: &Control,
+    actor: &Actor,
+    service: &Service,
+    (kind, input): (&'static str, Value),
+    (event, text): (&str, &str),
+) -> Result<()> {
+    events::record(tx, control, &service.project_id, &actor.user, event, Some(&service.name), text)?;
+    let run = NewRun { kind, project: service.project_id.clone(), subject: service.id.to_string(), input };
+    enqueue(tx, &run, control.entropy.as_ref(), &control.signal).map(drop)
+}

@@ -1,0 +1,117 @@
+//! What is known of services: from the store, and a short look at their hosts. Regions are never read here: one that hangs must not
+//! hold up whoever asks.
+
+use farshore_store::backups::Backup;
+use farshore_store::services::{self, Service};
+use farshore_store::windows::Window;
+use farshore_store::{Tx, backups, projects, runs, windows};
+use farshore_types::{Error, Result};
+
+use super::create::no_project;
+use crate::Control;
+use crate::hosts::{LogLine, NodeView};
+
+/// Backups of a service that are shown.
+const BACKUPS_MAX: u32 = 10_000;
+/// Runs of a service that are shown.
+const RUNS_MAX: u32 = 50;
+
+/// Everything that is shown of a service.
+pub struct Overview {
+    /// Its row.
+    pub service: Service,
+    /// Its node, as its host sees it; `None` where it cannot be asked.
+    pub node: Option<NodeView>,
+    /// Its backups in its own region, newest first.
+    pub backups: Vec<Backup>,
+    /// Its runs, newest first.
+    pub runs: Vec<runs::Run>,
+    /// What its owner should know.
+    pub notices: Vec<Notice>,
+}
+
+/// A sentence for the owner of a service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice {
+    /// Whether something must be done.
+    pub warning: bool,
+    /// The sentence.
+    pub text: String,
+}
+
+/// A service by project and name.
+pub fn in_project(tx: &mut Tx<'_>, project: &str, name: &str) -> Result<Service> {
+    let project = projects::by_name(tx, project)?.ok_or_else(|| no_project(project))?;
+    services::by_name(tx, &project.id, name)?.ok_or_else(|| Error::missing(format!("Service {name} does not exist")))
+}
+
+/// A service's row.
+pub fn get(control: &Control, project: &str, name: &str) -> Result<Service> {
+    control.store.read(|tx| in_project(tx, project, name))
+}
+
+/// The services of a project.
+pub fn list(control: &Control, project: &str) -> Result<Vec<Service>> {
+    control.store.read(|tx| {
+        let project = projects::by_name(tx, project)?.ok_or_else(|| no_project(project))?;
+        services::of_project(tx, &project.id, control.settings.services_max)
+    })
+}
+
+/// A service with its node, backups and runs.
+pub fn overview(control: &Control, service: Service) -> Result<Overview> {
+    let (backups, runs) = control.store.read(|tx| {
+        let backups = backups::of_region(tx, &service.id, &service.region, BACKUPS_MAX)?;
+        Ok((backups, runs::of_subject(tx, service.id.as_str(), RUNS_MAX)?))
+    })?;
+    let node = control.hosts.view(&service.id).ok();
+    let notices = notices(&service, node.as_ref(), &runs);
+    Ok(Overview { service, node, backups, runs, notices })
+}
+
+/// Backups and windows of a service in a region, as they were last read there.
+pub fn backups_of(control: &Control, service: &Service, region: &str) -> Result<(Vec<Backup>, Vec<Window>)> {
+    control.store.read(|tx| {
+        let backups = backups::of_region(tx, &service.id, region, BACKUPS_MAX)?;
+        Ok((backups, windows::of_region(tx, &service.id, region, BACKUPS_MAX)?))
+    })
+}
+
+/// The newest runs of a service.
+pub fn runs(control: &Control, service: &Service) -> Result<Vec<runs::Run>> {
+    control.store.read(|tx| runs::of_subject(tx, service.id.as_str(), RUNS_MAX))
+}
+
+/// One run of a project, with its journal.
+pub fn run(control: &Control, project: &str, id: &str) -> Result<(runs::Run, Vec<runs::Journaled>)> {
+    control.store.read(|tx| {
+        let project = projects::by_name(tx, project)?.ok_or_else(|| no_project(project))?;
+        let found = runs::get(tx, id)?.filter(|run| run.project == project.id);
+        let run = found.ok_or_else(|| Error::missing(format!("run {id} does not exist")))?;
+        let steps = runs::steps(tx, id)?;
+        Ok((run, steps))
+    })
+}
+
+/// The newest lines of a service's log, oldest first.
+pub fn log(control: &Control, project: &str, name: &str, limit: usize) -> Result<Vec<LogLine>> {
+    let service = get(control, project, name)?;
+    control.hosts.log(&service.id, limit)
+}
+
+fn notices(service: &Service, node: Option<&NodeView>, runs: &[runs::Run]) -> Vec<Notice> {
+    let mut notices = Vec::new();
+    if let Some(trouble) = node.and_then(|node| node.trouble.as_ref()) {
+        notices.push(Notice { warning: true, text: trouble.clone() });
+    }
+    let newest = runs.first().filter(|run| matches!(run.situation.state, runs::State::Failed | runs::State::Stuck));
+    if let Some((run, fault)) = newest.and_then(|run| Some((run, run.situation.error.as_ref()?))) {
+        let hint = fault.hint.as_ref().map(|hint| format!(" ({hint})")).unwrap_or_default();
+        notices.push(Notice { warning: true, text: format!("The last {} failed: {}{hint}", run.kind, fault.message) });
+    }
+    if service.termination_protection {
+        let text = "Termination protection is on: the service can be neither deleted nor powered off".to_string();
+        notices.push(Notice { warning: false, text });
+    }
+    notices
+}

@@ -1,0 +1,186 @@
+//! Changes to a service. What is left out stays; everything is checked before anything changes.
+
+use farshore_runs::{NewRun, enqueue};
+use farshore_store::Tx;
+use farshore_store::services::{self, Service};
+use farshore_types::{Error, Plan, Result, ServiceType};
+use serde_json::{Value, json};
+
+use super::create::schema;
+use super::read::in_project;
+use super::secrets::Secrets;
+use super::{Actor, power, state};
+use crate::config::{Config, Purpose};
+use crate::kinds::config;
+use crate::policy::{retention, schedule};
+use crate::{Control, catalog, events, kinds};
+
+/// What is asked for; `None` stays as it is.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Patch {
+    /// The name of another plan.
+    pub plan: Option<String>,
+    /// Another region.
+    pub region: Option<String>,
+    /// Options: merged per key, null resets.
+    pub user_config: Option<Value>,
+    /// Disk in MiB; it only grows.
+    pub disk_mib: Option<u64>,
+    /// Whether deleting and powering off are refused.
+    pub termination_protection: Option<bool>,
+    /// When it is maintained: an object, merged per key.
+    pub maintenance: Option<Value>,
+    /// Whether it is to run.
+    pub powered: Option<bool>,
+}
+
+/// What a change needs of a running node.
+#[derive(Default)]
+struct Effect {
+    configure: bool,
+    restart: bool,
+    told: Vec<String>,
+}
+
+/// Changes a service, and asks for the run that brings its node to it.
+pub fn update(control: &Control, actor: &Actor, project: &str, name: &str, patch: &Patch) -> Result<Service> {
+    control.store.write(|tx| {
+        let mut service = in_project(tx, project, name)?;
+        let mut effect = Effect::default();
+        // Protection is taken off before it is asked for: one request may do both.
+        if let Some(protected) = patch.termination_protection.filter(|asked| *asked != service.termination_protection) {
+            service.termination_protection = protected;
+            effect.told.push(format!("termination protection {}", if protected { "on" } else { "off" }));
+        }
+        region(&service, patch)?;
+        size(control, &mut service, patch, &mut effect)?;
+        options(control, &mut service, patch, &mut effect)?;
+        maintenance(&mut service, patch)?;
+        match patch.powered {
+            Some(false) if service.powered => power::off(tx, control, actor, &mut service)?,
+            Some(true) if !service.powered => power::on(tx, control, actor, &mut service)?,
+            _ if effect.configure && service.powered => configure(tx, control, &mut service, effect.restart)?,
+            _ => {}
+        }
+        service.updated_at = tx.now();
+        services::update(tx, &service)?;
+        if !effect.told.is_empty() {
+            let text = format!("Service {name}: {}", effect.told.join(", "));
+            events::record(tx, control, &service.project_id, &actor.user, "service_update", Some(name), &text)?;
+        }
+        Ok(service)
+    })
+}
+
+fn region(service: &Service, patch: &Patch) -> Result<()> {
+    match &patch.region {
+        Some(region) if *region != service.region => {
+            let what =
+                format!("cloud: service {} is in {} and cannot be moved to {region} yet", service.name, service.region);
+            Err(Error::invalid(what).hint(format!("fork it with cloud {region}, then terminate it")))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn size(control: &Control, service: &mut Service, patch: &Patch, effect: &mut Effect) -> Result<()> {
+    let service_type: ServiceType = service.service_type.parse()?;
+    let plans = catalog::plans(control, service_type);
+    let asked = patch.plan.as_ref().filter(|plan| **plan != service.plan);
+    let plan = Plan::find(&plans, service_type, asked.unwrap_or(&service.plan))?;
+    if asked.is_some() {
+        plan.must_be_creatable()?;
+        effect.told.push(format!("plan {} instead of {}", plan.name, service.plan));
+        (effect.configure, effect.restart) = (true, true);
+    }
+    let keeps = patch.disk_mib.is_none() && asked.is_none();
+    let larger = || plan.disk_mib_for(patch.disk_mib.or((service.disk_mb > plan.disk_mib).then_some(service.disk_mb)));
+    let disk_mib = if keeps { service.disk_mb } else { larger()? };
+    if disk_mib < service.disk_mb && patch.disk_mib.is_some() {
+        let what = format!("disk_space_mb: {disk_mib} is less than the {} that the service has", service.disk_mb);
+        return Err(Error::invalid(what).hint("a disk only grows; fork into a smaller one"));
+    }
+    if disk_mib != service.disk_mb {
+        effect.told.push(format!("disk {disk_mib} MiB instead of {}", service.disk_mb));
+        effect.configure = true;
+    }
+    (service.plan, service.disk_mb) = (plan.name.clone(), disk_mib);
+    Ok(())
+}
+
+fn options(control: &Control, service: &mut Service, patch: &Patch, effect: &mut Effect) -> Result<()> {
+    let Some(given) = &patch.user_config else { return Ok(()) };
+    let schema = schema(control, service.service_type.parse()?);
+    let (before, secrets) = (config(service)?, Secrets::open(control, service)?);
+    let joined = before.joined(&Config::from_map(secrets.options));
+    let (after, _) = schema.secrets_apart(&schema.validate(given, Purpose::Update { current: &joined })?);
+    if after == before {
+        return Ok(());
+    }
+    let restarts = schema.restarts(&before, &after);
+    effect.restart |= !restarts.is_empty();
+    effect.configure = true;
+    effect.told.push("options changed".to_string());
+    service.user_config = Value::Object(after.map().clone());
+    let times = |config: &Config| {
+        (config.integer("backup_hour"), config.integer("backup_minute"), config.integer("backup_interval_hours"))
+    };
+    if times(&before) != times(&after) {
+        let (hour, minute) = schedule::times(&after, control.entropy.as_ref())?;
+        // What the options do not say stays as it was drawn.
+        service.backup_hour = if after.integer("backup_hour").is_some() { hour } else { service.backup_hour };
+        service.backup_minute = if after.integer("backup_minute").is_some() { minute } else { service.backup_minute };
+        service.next_backup_at = next(control, service, &after)?;
+    }
+    Ok(())
+}
+
+fn next(control: &Control, service: &Service, config: &Config) -> Result<Option<farshore_types::Timestamp>> {
+    let service_type: ServiceType = service.service_type.parse()?;
+    let plans = catalog::plans(control, service_type);
+    let plan = Plan::find(&plans, service_type, &service.plan)?;
+    let interval = retention::interval_hours(plan, config);
+    // Counted from now: a time that was just passed is not caught up, the next one is taken.
+    let from = control.clock.now().plus_micros(-i64::from(interval) * 1_800_000_000);
+    Ok(service.next_backup_at.map(|_| schedule::next(from, (service.backup_hour, service.backup_minute), interval)))
+}
+
+/// `dow` is a weekday or `never`, `time` is `HH:MM:SS`.
+fn maintenance(service: &mut Service, patch: &Patch) -> Result<()> {
+    const DAYS: [&str; 8] = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday", "never"];
+    let Some(given) = &patch.maintenance else { return Ok(()) };
+    let Value::Object(given) = given else {
+        return Err(Error::invalid(format!("maintenance: {given} is no object")).hint("give dow and time"));
+    };
+    let mut kept = service.maintenance.as_ref().and_then(Value::as_object).cloned().unwrap_or_default();
+    for (key, value) in given {
+        let text = value.as_str().unwrap_or_default();
+        let good = match key.as_str() {
+            "dow" => DAYS.contains(&text),
+            "time" => is_time(text),
+            _ => continue,
+        };
+        if !good {
+            let what = format!("maintenance.{key}: {value} is not allowed");
+            return Err(Error::invalid(what).hint("dow is monday to sunday or never, time is HH:MM:SS in UTC"));
+        }
+        kept.insert(key.clone(), value.clone());
+    }
+    service.maintenance = Some(Value::Object(kept));
+    Ok(())
+}
+
+fn is_time(text: &str) -> bool {
+    let parts: Vec<&str> = text.split(':').collect();
+    let below = |part: &str, bound: u8| part.len() == 2 && part.parse::<u8>().is_ok_and(|number| number < bound);
+    matches!(parts.as_slice(), [hour, minute, second] if below(hour, 24) && below(minute, 60) && below(second, 60))
+}
+
+fn configure(tx: &mut Tx<'_>, control: &Control, service: &mut Service, restart: bool) -> Result<()> {
+    if service.state == state::RUNNING && restart {
+        service.state = state::REBALANCING.to_string();
+    }
+    let (project, subject) = (service.project_id.clone(), service.id.to_string());
+    let run = NewRun { kind: kinds::CONFIGURE, project, subject, input: json!({ "restart": restart }) };
+    enqueue(tx, &run, control.entropy.as_ref(), &control.signal).map(drop)
+}
