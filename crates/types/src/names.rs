@@ -97,10 +97,16 @@ name!(
 impl ServiceName {
     /// A new id under which a service of this name keeps its objects: readable, and never the same twice.
     pub fn new_id(&self, entropy: &dyn Entropy) -> Result<ServiceId> {
+        self.new_id_within(usize::MAX, entropy)
+    }
+
+    /// The same, of at most so many bytes, where paths that hold it must be short. It begins with one byte of the name at least.
+    pub fn new_id_within(&self, bytes_max: usize, entropy: &dyn Entropy) -> Result<ServiceId> {
         let mut bytes = [0; ID_RANDOM_BYTES];
         entropy.fill(&mut bytes)?;
+        let room = bytes_max.saturating_sub(1 + 2 * ID_RANDOM_BYTES).clamp(1, ID_NAME_BYTES);
         // All bytes of a name are ASCII, so every length is a boundary.
-        let head = self.0.get(..ID_NAME_BYTES).unwrap_or(&self.0);
+        let head = self.0.get(..room).unwrap_or(&self.0);
         format!("{head}-{}", hex(&bytes)).parse()
     }
 }
@@ -176,5 +182,9 @@ mod tests {
         let id = long.new_id(&Fixed(1)).unwrap();
         assert_eq!(id.as_str().len(), 63);
         assert_ne!(id, long.new_id(&Fixed(2)).unwrap());
+        for (within, expect) in [(24, 24), (63, 63), (1000, 63), (0, 18)] {
+            assert_eq!(long.new_id_within(within, &Fixed(1)).unwrap().as_str().len(), expect, "{within}");
+        }
+        assert_eq!(short.new_id_within(24, &Fixed(0xab)).unwrap().as_str(), "shop-abababababababab");
     }
 }
