@@ -6,6 +6,7 @@ use farshore_store::tokens::{self, Token, Use};
 use farshore_store::users::{self, User};
 use farshore_types::{Error, Result, Timestamp};
 
+use super::session::Session;
 use super::tokens::{hash, later};
 use crate::Control;
 
@@ -13,17 +14,6 @@ use crate::Control;
 const TOUCH_INTERVAL_S: i64 = 60;
 /// Characters that are kept of what a client calls itself.
 const USER_AGENT_CHARS_MAX: usize = 200;
-
-/// Who is calling, by which token.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Session {
-    /// UUID of the user.
-    pub user_id: String,
-    /// The name under which the user logs in.
-    pub email: String,
-    /// The first characters of the token.
-    pub token_prefix: String,
-}
 
 /// Whose token this is. Its use is noted, and begins its age anew where it was made so.
 ///

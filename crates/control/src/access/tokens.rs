@@ -9,13 +9,11 @@ use farshore_store::{Tx, id};
 use farshore_types::ids::hex;
 use farshore_types::{Error, Result, Timestamp};
 
-use super::users::found;
+use super::users::{TOKENS_MAX, found};
 use crate::Control;
 
 /// Random bytes of a token.
 const TOKEN_BYTES: usize = 32;
-/// Tokens of one user.
-pub const TOKENS_MAX: u32 = 500;
 /// The longest age that can be asked for, in seconds: ten years.
 pub const AGE_MAX_S: u64 = 10 * 365 * 24 * 3600;
 /// A login lasts so many seconds after its last use: thirty days.

@@ -6,11 +6,12 @@ use farshore_store::users::{self, User};
 use farshore_store::{Tx, id, taken, tokens};
 use farshore_types::{Error, Result};
 
-use super::authenticate::Session;
 use super::passwords;
-use super::tokens::TOKENS_MAX;
+use super::session::Session;
 use crate::Control;
 
+/// Tokens of one user.
+pub const TOKENS_MAX: u32 = 500;
 /// Bytes of the longest address. (RFC 3696, errata 1690.)
 pub const EMAIL_BYTES_MAX: usize = 254;
 /// Characters of the longest name.

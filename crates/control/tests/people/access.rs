@@ -1,4 +1,4 @@
-//! Passwords, logins, roles, members.
+//! Passwords and logins, roles and members: who gets in, who is kept out, and what each may do.
 
 use farshore_control::access::{self, Session};
 use farshore_control::{bootstrap, events, members, projects};

@@ -1,4 +1,4 @@
-//! Links between services.
+//! Links between services: what is accepted, what is refused and why.
 
 use farshore_control::integrations::{self, NewIntegration};
 use farshore_types::ErrorKind;

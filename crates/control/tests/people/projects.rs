@@ -1,4 +1,4 @@
-//! Projects and tags.
+//! Projects and tags: their life, their limits, and that nobody sees those of others.
 
 use std::collections::BTreeMap;
 
