@@ -101,3 +101,25 @@ fn a_session_that_the_server_ends_says_why() {
     let error = connection.query("SELECT 1").unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Transient, "{error}");
 }
+
+#[test]
+fn a_socket_whose_server_hangs_with_a_full_queue_is_given_up_at_the_deadline() {
+    use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, connect, listen, socket_with};
+    let folder = tempfile::tempdir().unwrap();
+    let address = Address::socket(folder.path(), 5432).unwrap();
+    let path = SocketAddrUnix::new(folder.path().join(".s.PGSQL.5432")).unwrap();
+    let socket = || socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::NONBLOCK, None).unwrap();
+    let server = socket();
+    bind(&server, &path).unwrap();
+    listen(&server, 0).unwrap();
+    let mut waiting = Vec::new();
+    while {
+        waiting.push(socket());
+        connect(waiting.last().unwrap(), &path).is_ok()
+    } {}
+    let settings = Settings { deadline: Duration::from_millis(300), ..Settings::new(address, "postgres") };
+    let (done, ended) = std::sync::mpsc::channel();
+    std::thread::spawn(move || done.send(Connection::connect(&settings, clock()).err().map(|error| error.kind())));
+    let ended = ended.recv_timeout(Duration::from_secs(20)).expect("it waits for ever");
+    assert_eq!(ended, Some(ErrorKind::Transient));
+}

@@ -32,7 +32,12 @@ pub fn run(command: &AgentCommand, as_json: bool, clock: &Arc<dyn Clock>) -> Res
     let vault = source::vault(region, clock.clone())?;
     let stop = Arc::new(Progress::default());
     stop_on_signal(&stop)?;
-    node.start(START_DEADLINE)?;
+    if !start(&mut node, &stop, &**clock)? {
+        if !as_json {
+            output::say("Stopped. The server goes on starting; the next agent finds it.");
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
     let task = Protect {
         server: node.settings()?,
         data_directory: Some(node.layout().data()),
@@ -69,12 +74,25 @@ fn node(host: &Host, volume: &Path, port: Option<u16>, bin: Option<&Path>) -> Re
     provision(&Spec { port, ..Spec::new(volume, installation) }, host)
 }
 
+/// Starts the server and waits until it answers. `false` when we are asked to stop meanwhile: it goes on starting without us.
+fn start(node: &mut Node, stop: &Progress, clock: &dyn Clock) -> Result<bool> {
+    node.launch()?;
+    let until = clock.monotonic().saturating_add(START_DEADLINE);
+    while stop.go_on().is_ok() {
+        match node.ready(LOOK) {
+            Err(error) if error.kind() == ErrorKind::Busy && clock.monotonic() < until => {}
+            ready => return ready.map(|()| true),
+        }
+    }
+    Ok(false)
+}
+
 /// Starts the server again when it has crashed. One that cannot be started ends the agent, with what it said last.
 fn watch(node: &mut Node, stop: &Progress, clock: &dyn Clock) -> Result<()> {
     while stop.go_on().is_ok() {
         if !node.is_alive()? && node.status()? == Status::Crashed {
             tracing::warn!(volume = %node.layout().volume().display(), "the server has crashed and is started again");
-            node.start(START_DEADLINE)?;
+            start(node, stop, clock)?;
         }
         clock.pause(LOOK);
     }

@@ -7,11 +7,15 @@ use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::ops::Range;
 use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use farshore_types::error::ErrorContext;
 use farshore_types::{Clock, Error, Result};
+use rustix::io::Errno;
+use rustix::net::sockopt::{self, Timeout};
+use rustix::net::{self, AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 
 use super::settings::{Address, socket_path};
 
@@ -53,7 +57,7 @@ impl Framed {
     pub(crate) fn connect(address: &Address, deadline: Duration, clock: Arc<dyn Clock>) -> Result<Framed> {
         let connected = match (address, address.tcp()) {
             (Address::Socket { directory, port }, _) => {
-                UnixStream::connect(socket_path(directory, *port)?).map(Socket::Unix)
+                connect_unix(&socket_path(directory, *port)?, deadline).map(Socket::Unix)
             }
             (Address::Loopback { .. }, Some(tcp)) => {
                 TcpStream::connect_timeout(&tcp, deadline.max(WAIT_MIN)).map(Socket::Tcp)
@@ -208,6 +212,20 @@ impl Framed {
         }
         self.read_timeout = Some(wait);
         Ok(())
+    }
+}
+
+/// A server that hangs lets its queue fill: the kernel then waits for room, for as long as it may wait to send (socket(7), `SO_SNDTIMEO`).
+/// A socket that does not block would fail at once, and could not be waited for (connect(2), `EAGAIN`).
+fn connect_unix(path: &Path, deadline: Duration) -> io::Result<UnixStream> {
+    let socket = net::socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+    sockopt::set_socket_timeout(&socket, Timeout::Send, Some(deadline.max(WAIT_MIN)))?;
+    match net::connect(&socket, &SocketAddrUnix::new(path)?) {
+        Err(Errno::AGAIN) => Err(io::Error::new(
+            io::ErrorKind::TimedOut,
+            format!("it takes no connection within {} ms", deadline.as_millis()),
+        )),
+        connected => connected.map(|()| UnixStream::from(socket)).map_err(io::Error::from),
     }
 }
 

@@ -8,10 +8,10 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use farshore_types::error::ErrorContext;
-use farshore_types::{Clock, Error, Progress, Result, units};
+use farshore_types::{Clock, Error, Progress, Result, SystemEntropy, units};
 use farshore_vault::Vault;
 use farshore_vault::format::catalog::{Entry, EntryKind};
-use farshore_vault::read::{ContentReader, OpenBackup, restore};
+use farshore_vault::read::{ContentReader, OpenBackup, Pin, restore};
 use serde_json::json;
 
 use super::restore::write_piece;
@@ -22,6 +22,7 @@ use crate::{output, progress, stores};
 pub fn run(store: &StoreArgs, text: &str, to: &str, as_json: bool, clock: Arc<dyn Clock>) -> Result<ExitCode> {
     let vault = stores::vault(store, clock.clone())?;
     let backup = vault.open_backup(&vault.repository.find(text)?)?;
+    let _pin = Pin::take(&vault.repository, backup.name.id, (clock.clone(), &SystemEntropy))?;
     let counted = Arc::new(Progress::default());
     let shown = progress::show("export", counted.clone(), clock);
     match to {

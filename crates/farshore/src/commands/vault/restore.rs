@@ -9,10 +9,10 @@ use std::sync::Arc;
 use farshore_agent::tasks::stored::{ENGINE, Stored};
 use farshore_engines::postgresql::history::segment_name;
 use farshore_types::error::ErrorContext;
-use farshore_types::{Clock, Error, Position, Progress, Result, units};
+use farshore_types::{Clock, Error, Position, Progress, Result, SystemEntropy, units};
 use farshore_vault::Vault;
 use farshore_vault::format::catalog::EntryKind;
-use farshore_vault::read::{ContentReader, OpenBackup, Piece, restore};
+use farshore_vault::read::{ContentReader, OpenBackup, Piece, Pin, restore};
 use serde_json::json;
 
 use crate::cli::StoreArgs;
@@ -32,6 +32,7 @@ pub fn run(
 ) -> Result<ExitCode> {
     let vault = stores::vault(store, clock.clone())?;
     let backup = vault.open_backup(&vault.repository.find(text)?)?;
+    let _pin = Pin::take(&vault.repository, backup.name.id, (clock.clone(), &SystemEntropy))?;
     if let Some(path) = file {
         return one_file(&vault, &backup, path, to);
     }
