@@ -2,16 +2,17 @@
 
 use farshore_runs::{NewRun, enqueue};
 use farshore_store::services::{self, Service};
-use farshore_store::{Tx, projects, tags};
+use farshore_store::{Tx, projects, tags as kept};
 use farshore_types::{Error, Plan, Result, ServiceName, ServiceType};
 use serde_json::{Value, json};
 
 use super::fork::{self, Source};
 use super::secrets::{Secrets, new_password};
 use super::{ADMINISTRATOR, Actor, state};
+use crate::access::no_project;
 use crate::config::{Config, Limits, Purpose, Schema};
 use crate::policy::schedule;
-use crate::{Control, catalog, events, kinds};
+use crate::{Control, catalog, events, kinds, tags};
 
 /// What is asked for, as it came in.
 #[derive(Debug, Clone, Default)]
@@ -39,6 +40,7 @@ pub struct NewService {
 /// Checks everything, then adds the service and the run that makes it.
 pub fn create(control: &Control, actor: &Actor, project: &str, asked: &NewService) -> Result<Service> {
     let name: ServiceName = asked.name.parse()?;
+    tags::must_be_well_formed(&asked.tags)?;
     let service_type: ServiceType = asked.service_type.parse()?;
     service_type.must_be_creatable()?;
     let plans = catalog::plans(control, service_type);
@@ -106,7 +108,7 @@ pub fn create(control: &Control, actor: &Actor, project: &str, asked: &NewServic
     control.store.write(|tx| {
         free_name(tx, control, &project.id, &name)?;
         services::insert(tx, &service).map_err(|error| taken(error, name.as_str()))?;
-        tags::replace(tx, tags::Owner::Service(id.as_str()), &asked.tags)?;
+        kept::replace(tx, kept::Owner::Service(id.as_str()), &asked.tags)?;
         let (kind, input, event, text) = match &start {
             None => (kinds::CREATE, json!({}), "service_create", format!("Created service {name}")),
             Some(start) => {
@@ -125,11 +127,6 @@ pub fn create(control: &Control, actor: &Actor, project: &str, asked: &NewServic
 pub fn schema(control: &Control, service_type: ServiceType) -> Schema {
     let limits = Limits { additional_backup_regions_max: control.settings.backup_regions_max };
     Schema::of(service_type, &limits)
-}
-
-/// The answer for projects that are not there.
-pub fn no_project(name: &str) -> Error {
-    Error::missing(format!("Project {name} does not exist"))
 }
 
 fn free_name(tx: &mut Tx<'_>, control: &Control, project: &str, name: &ServiceName) -> Result<()> {

@@ -7,8 +7,8 @@ use farshore_types::{Error, RegionName, Result, ServiceType, Target, TargetKind,
 use serde_json::Value;
 
 use super::Actor;
-use super::create::no_project;
 use super::secrets::{Secrets, new_password};
+use crate::access::no_project;
 use crate::config::Config;
 use crate::hosts::RestoreOrder;
 use crate::kinds::Start;

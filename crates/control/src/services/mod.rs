@@ -6,17 +6,19 @@ mod create;
 mod fork;
 mod inhabitants;
 mod power;
+mod queries;
 mod read;
 mod secrets;
 mod terminate;
 mod update;
 
 pub use back_up::back_up;
-pub use create::{NewService, create, no_project, schema};
+pub use create::{NewService, create, schema};
 pub use inhabitants::{
     create_database, create_user, databases, drop_database, drop_user, reset_password, reset_user_password, users,
 };
 pub use power::restored;
+pub use queries::queries;
 pub use read::{Notice, Overview, backups_of, get, in_project, list, log, overview, run, runs};
 pub use secrets::Secrets;
 pub use terminate::{deleted, terminate, undelete};

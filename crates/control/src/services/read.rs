@@ -7,8 +7,8 @@ use farshore_store::windows::Window;
 use farshore_store::{Tx, backups, projects, runs, windows};
 use farshore_types::{Error, Result};
 
-use super::create::no_project;
 use crate::Control;
+use crate::access::no_project;
 use crate::hosts::{LogLine, NodeView};
 
 /// Backups of a service that are shown.

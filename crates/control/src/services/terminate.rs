@@ -2,14 +2,14 @@
 
 use farshore_runs::{NewRun, enqueue};
 use farshore_store::services::{self, Service};
-use farshore_store::{backups, projects};
+use farshore_store::{backups, integrations, projects};
 use farshore_types::{Error, Result, ServiceId};
 use serde_json::json;
 
-use super::create::no_project;
 use super::power::{protected, restored};
 use super::read::in_project;
 use super::{Actor, state};
+use crate::access::no_project;
 use crate::{Control, events, kinds};
 
 /// Deleted services that are shown.
@@ -25,6 +25,7 @@ pub fn terminate(control: &Control, actor: &Actor, project: &str, name: &str) ->
         (service.deleted_at, service.powered, service.next_backup_at) = (Some(tx.now()), false, None);
         service.state = state::POWEROFF.to_string();
         services::update(tx, &service)?;
+        integrations::delete_of_service(tx, &service.project_id, name)?;
         let days = control.settings.undelete_window.as_secs() / (24 * 3600);
         let text = format!("Service {name} was terminated; its backups are kept for {days} days as {}", service.id);
         events::record(tx, control, &service.project_id, &actor.user, "service_delete", Some(name), &text)?;
