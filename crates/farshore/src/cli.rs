@@ -1,5 +1,6 @@
 //! The command line: what can be typed, with examples. No logic here.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -22,6 +23,14 @@ pub struct Cli {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Run a platform on this machine: the API, schedules, and the databases of all services, until interrupted.
+    #[command(
+        after_help = "Examples:\n  farshore up\n  farshore up --data /srv/farshore --listen 127.0.0.1:8321 --config farshore.toml\n\nIt prints the lines with which `avn` finds it. Databases run on when it stops; the next start finds them."
+    )]
+    Up(UpArgs),
+    /// Tokens of a platform, made on its machine.
+    #[command(subcommand)]
+    Token(TokenCommand),
     /// Look into a region's store: list, show, verify, restore and export backups. Needs nothing but the store and a key.
     #[command(subcommand)]
     Vault(VaultCommand),
@@ -49,9 +58,11 @@ pub enum Command {
     #[command(subcommand)]
     Fork(ForkCommand),
     /// Stop the databases below a folder, cleanly.
-    #[command(after_help = "Example:\n  farshore down --data /var/lib/farshore/fork-1")]
+    #[command(
+        after_help = "Examples:\n  farshore down --data /var/lib/farshore/fork-1\n  farshore down --data /srv/farshore    # all services of a platform"
+    )]
     Down {
-        /// A fork's folder, or one that holds several.
+        /// A fork's folder, one that holds several, or the folder of a platform that is stopped.
         #[arg(long, value_name = "DIR")]
         data: PathBuf,
     },
@@ -73,12 +84,60 @@ pub enum Command {
         workers: u16,
     },
     /// Say what is usable on this machine, and how to install what is missing.
-    Doctor,
+    #[command(after_help = "Examples:\n  farshore doctor\n  farshore doctor --data /srv/farshore")]
+    Doctor {
+        /// Also look at the folder of a platform.
+        #[arg(long, value_name = "DIR")]
+        data: Option<PathBuf>,
+    },
     /// The main job on a real PostgreSQL: two regions, a mistake, the first region lost, forks from the second, all checked.
     #[command(
         after_help = "Examples:\n  farshore demo\n  farshore demo --small --json\n  farshore demo --keep /var/lib/farshore/demo\n\nAbout two minutes on two cores, and 3 GB of disk. Exit status 0 only if everything matched."
     )]
     Demo(DemoArgs),
+}
+
+/// Where a platform lives and listens.
+#[derive(Debug, Clone, Args)]
+pub struct UpArgs {
+    /// Its folder, made at the first start: /var/lib/farshore for root, else ~/.local/share/farshore.
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Address and port of the API.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8321")]
+    pub listen: SocketAddr,
+    /// Settings: regions, plans, limits (TOML).
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Certificate of the API with its chain, PEM.
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub tls_cert: Option<PathBuf>,
+    /// Its private key, PEM.
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub tls_key: Option<PathBuf>,
+    /// Allow plain HTTP beyond this machine, where something in front of it encrypts.
+    #[arg(long)]
+    pub insecure: bool,
+}
+
+/// Commands on tokens.
+#[derive(Debug, Subcommand)]
+pub enum TokenCommand {
+    /// Make a token and print it, this once. The platform may be running.
+    #[command(
+        after_help = "Examples:\n  farshore token create --data /srv/farshore\n  farshore token create --user dora@example.org --description laptop"
+    )]
+    Create {
+        /// The platform's folder.
+        #[arg(long, value_name = "DIR")]
+        data: Option<PathBuf>,
+        /// Whose token; the administrator's if nobody is named.
+        #[arg(long, value_name = "EMAIL")]
+        user: Option<String>,
+        /// What it is for.
+        #[arg(long, value_name = "TEXT", default_value = "made on the machine")]
+        description: String,
+    },
 }
 
 /// Which server, and where its backups go.

@@ -4,6 +4,7 @@ mod cli;
 mod commands;
 mod installed;
 mod output;
+mod platform;
 mod progress;
 mod source;
 mod stores;

@@ -1,4 +1,5 @@
-//! `farshore down`: stops the databases below a folder, cleanly.
+//! `farshore down`: stops the databases below a folder, cleanly; those of a platform only while no `farshore up` works on it, which
+//! would start them again. The next `farshore up` starts what shall run.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -8,22 +9,25 @@ use farshore_agent::host::Host;
 use farshore_agent::tasks::fork;
 use farshore_types::error::ErrorContext;
 use farshore_types::{Clock, Result, SystemEntropy};
+use serde::Deserialize;
 use serde_json::json;
 
 use crate::output;
+use crate::platform::{self, Place};
 
 /// How deep volumes are looked for.
 const DEPTH_MAX: usize = 3;
 
 /// Stops them all.
-pub fn run(data: &Path, as_json: bool, clock: Arc<dyn Clock>) -> Result<ExitCode> {
-    let host = Host::new(None, clock, Arc::new(SystemEntropy))?;
+pub fn run(data: &Path, as_json: bool, clock: &Arc<dyn Clock>) -> Result<ExitCode> {
+    let place = Place::of(Some(data))?;
+    let _lock = if place.is_platform() { Some(place.lock()?) } else { None };
     let mut stopped = Vec::new();
     let data = std::path::absolute(data).doing("find", data.display())?;
     let mut failed = None;
     for volume in volumes(&data, DEPTH_MAX)? {
         // One that does not stop keeps none of the others running.
-        match fork::stop(&host, &volume) {
+        match host(&volume, clock).and_then(|host| fork::stop(&host, &volume)) {
             Ok(true) => stopped.push(volume),
             Ok(false) => {}
             Err(error) => drop(failed.get_or_insert(error)),
@@ -41,6 +45,23 @@ pub fn run(data: &Path, as_json: bool, clock: Arc<dyn Clock>) -> Result<ExitCode
         (false, false) => stopped.iter().for_each(|volume| output::say(&format!("Stopped {}.", volume.display()))),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The host as a node's server knows it: as its own user, if it has one.
+fn host(volume: &Path, clock: &Arc<dyn Clock>) -> Result<Host> {
+    #[derive(Deserialize)]
+    struct Record {
+        engine_user: String,
+    }
+    let host = platform::host(clock)?;
+    let record = std::fs::read(volume.join("node.json")).doing("read the record of", volume.display())?;
+    match serde_json::from_slice::<Record>(&record) {
+        Ok(record) if host.engines.is_foreign() && record.engine_user != host.engines.name => {
+            Host::new(Some(&record.engine_user), clock.clone(), Arc::new(SystemEntropy))
+        }
+        // One that cannot be read is refused with its reason by whoever adopts the node.
+        _ => Ok(host),
+    }
 }
 
 /// Folders of nodes that Farshore made; a server that somebody else made is never stopped.

@@ -11,6 +11,8 @@ mod fork;
 pub mod keygen;
 pub mod log_fetch;
 mod log_serve;
+mod token;
+mod up;
 mod vault;
 
 use std::process::ExitCode;
@@ -31,11 +33,13 @@ pub fn run(cli: &Cli) -> Result<ExitCode> {
         Command::Agent(command) => agent::run(command, cli.json, &clock),
         Command::Copy(args) => copy::run(args, cli.json, clock),
         Command::Fork(command) => fork::run(command, cli.json, clock),
-        Command::Down { data } => down::run(data, cli.json, clock),
+        Command::Down { data } => down::run(data, cli.json, &clock),
         Command::Demo(args) => demo::run(args, cli.json, &clock),
         Command::LogServe { store, socket, staging, workers } => {
             log_serve::run(store, socket, staging, *workers, cli.json, clock)
         }
-        Command::Doctor => doctor::run(cli.json),
+        Command::Up(args) => up::run(args, cli.json, &clock),
+        Command::Token(command) => token::run(command, cli.json, &clock),
+        Command::Doctor { data } => doctor::run(data.as_deref(), cli.json),
     }
 }

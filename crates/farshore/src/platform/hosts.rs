@@ -1,0 +1,259 @@
+//! Hosts of a platform on one machine: what the use cases ask of hosts is done by the fleet of an agent in this process.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use farshore_agent::fleet::{self, Certificate, Fleet, Order, Region, Restore, Server};
+use farshore_agent::host::Host;
+use farshore_agent::postgres::Sizes;
+use farshore_control::hosts::{
+    BackupReport, Change, Hosts, Inhabitants, Keep, LogLine, NodeAddress, NodeOrder, NodeState, NodeView, Query,
+    RestoreOrder, RestoreReport, Stock, StoredBackup,
+};
+use farshore_engines::postgresql::admin::{self, Founders};
+use farshore_types::{Error, Generation, Progress, RegionName, Result, ServiceId, Timestamp};
+use farshore_vault::care::retention;
+
+use crate::installed;
+
+/// How often the log of a service is shipped.
+const INTERVAL_MS: u64 = 2000;
+/// The superuser of every node.
+const SUPERUSER: &str = "postgres";
+/// `max_connections` for each GiB of a plan, and its bounds.
+const CONNECTIONS: (u32, u32, u32) = (25, 50, 1000);
+/// Part of a plan's memory that is `shared_buffers`, and its least.
+const BUFFERS: (u32, u32) = (4, 64);
+/// Part of a plan's disk that a slot may hold back while the store is away, and its least, in MiB.
+const SLOT_KEEP: (u64, u32) = (10, 1024);
+
+/// What every client's session does now; the server's own processes and ours are left out.
+const SESSIONS: &str = "SELECT row_to_json(a)::text FROM (SELECT *, extract(epoch FROM now() - query_start) AS \
+                        query_duration FROM pg_stat_activity WHERE backend_type = 'client backend' \
+                        AND pid <> pg_backend_pid() AND usename <> 'postgres') a \
+                        ORDER BY a.query_start NULLS LAST";
+
+/// The fleet of this machine.
+pub struct LocalHosts {
+    fleet: Arc<Fleet>,
+    regions: BTreeMap<String, Region>,
+    address: String,
+    host: Host,
+}
+
+impl LocalHosts {
+    /// Of a fleet, with every region that its services may use; `address` is what clients on this machine connect to.
+    pub fn new(fleet: Arc<Fleet>, regions: Vec<Region>, address: &str, host: Host) -> Arc<LocalHosts> {
+        let regions = regions.into_iter().map(|region| (region.name.clone(), region)).collect();
+        Arc::new(LocalHosts { fleet, regions, address: address.to_string(), host })
+    }
+
+    fn region(&self, name: &RegionName) -> Result<Region> {
+        let missing = || Error::missing(format!("this machine has no region {name}"));
+        self.regions.get(name.as_str()).cloned().ok_or_else(missing)
+    }
+
+    fn order(&self, order: &NodeOrder) -> Result<Order> {
+        let gib = (order.memory_mib / 1024).max(1);
+        let (each, least, most) = CONNECTIONS;
+        let slot_keep_mib = u32::try_from(order.disk_mib / SLOT_KEEP.0).unwrap_or(u32::MAX).max(SLOT_KEEP.1);
+        let connections_max = (gib * each).clamp(least, most);
+        let shared_buffers_mib = (order.memory_mib / BUFFERS.0).max(BUFFERS.1);
+        Ok(Order {
+            service: order.service.clone(),
+            generation: order.generation,
+            major: order.major,
+            region: self.region(&order.region)?,
+            port: order.port,
+            sizes: Sizes { connections_max, shared_buffers_mib, slot_keep_mib },
+            networks: order.networks.clone(),
+            settings: order.settings.clone(),
+            disk_mib: order.disk_mib,
+            interval_ms: INTERVAL_MS,
+            removed: false,
+        })
+    }
+
+    fn address(&self, address: &fleet::Address) -> NodeAddress {
+        NodeAddress { host: self.address.clone(), port: address.port, version: address.version.clone() }
+    }
+
+    fn restore_of(&self, restore: &RestoreOrder) -> Result<Restore> {
+        let (region, source) = (self.region(&restore.region)?, restore.source.clone());
+        Ok(Restore { region, source, target: restore.target.clone(), backup: restore.backup.clone() })
+    }
+}
+
+impl Hosts for LocalHosts {
+    fn versions(&self, _: &RegionName, service_type: &str) -> Result<Vec<u32>> {
+        if service_type != "pg" {
+            return Err(Error::missing(format!("this machine runs no {service_type}")));
+        }
+        Ok(installed::postgresql(&self.host, None)?.iter().map(|installation| installation.major).collect())
+    }
+
+    fn provision(&self, order: &NodeOrder) -> Result<NodeAddress> {
+        let certificate = Certificate { certificate: &order.certificate, key: &order.key };
+        Ok(self.address(&self.fleet.provision(&self.order(order)?, &certificate)?))
+    }
+
+    fn restore(&self, order: &NodeOrder, restore: &RestoreOrder, progress: &Progress) -> Result<RestoreReport> {
+        let certificate = Certificate { certificate: &order.certificate, key: &order.key };
+        let recovered = self.fleet.restore(&self.order(order)?, &certificate, &self.restore_of(restore)?, progress)?;
+        Ok(RestoreReport {
+            address: self.address(&recovered.address),
+            backup: recovered.backup,
+            window_end: recovered.window_end,
+            bytes: recovered.work.0,
+            seconds: (recovered.work.2, recovered.work.3),
+        })
+    }
+
+    fn check_restore(&self, restore: &RestoreOrder) -> Result<()> {
+        self.fleet.check_restore(&self.restore_of(restore)?)
+    }
+
+    fn back_up(&self, service: &ServiceId, generation: Generation, progress: &Progress) -> Result<BackupReport> {
+        let taken = self.fleet.take_backup(service, generation, false, progress)?;
+        Ok(BackupReport {
+            name: taken.name,
+            raw_bytes: taken.raw_bytes,
+            new_bytes: taken.new_bytes,
+            bad_pages: taken.bad_pages,
+        })
+    }
+
+    fn stop(&self, service: &ServiceId, generation: Generation) -> Result<()> {
+        self.fleet.stop(service, generation)
+    }
+
+    fn restart(&self, service: &ServiceId, generation: Generation) -> Result<()> {
+        self.fleet.restart(service, generation)
+    }
+
+    fn remove(&self, service: &ServiceId, generation: Generation) -> Result<()> {
+        self.fleet.remove(service, generation)
+    }
+
+    fn view(&self, service: &ServiceId) -> Result<NodeView> {
+        let observed = self.fleet.observe(service)?;
+        let state = match observed.server {
+            Server::Absent => NodeState::Absent,
+            Server::Lost => NodeState::Lost,
+            Server::Stopped => NodeState::Stopped,
+            Server::Crashed => NodeState::Crashed,
+            Server::Busy => NodeState::Busy,
+            Server::Ready => NodeState::Ready,
+        };
+        Ok(NodeView {
+            state: if observed.busy && state != NodeState::Ready { NodeState::Busy } else { state },
+            archived_to: observed.archived_to,
+            at_risk_s: observed.at_risk_s,
+            breaks: observed.breaks,
+            trouble: observed.trouble,
+            disk_bytes: observed.disk_bytes,
+            figures: observed.figures,
+        })
+    }
+
+    fn change(&self, service: &ServiceId, change: &Change) -> Result<()> {
+        let (mut session, major) = self.fleet.session(service, SUPERUSER)?;
+        match change {
+            Change::Found { administrator, password, database } => {
+                admin::found(&mut session, major, &Founders { administrator, password, database })
+            }
+            Change::CreateUser(user, password) => admin::create_user(&mut session, user, password),
+            Change::SetPassword(user, password) => admin::set_password(&mut session, user, password),
+            Change::DropUser(user, administrator) => admin::drop_user(&mut session, user, administrator),
+            Change::CreateDatabase(database, owner) => admin::create_database(&mut session, database, owner),
+            Change::DropDatabase(database) => admin::drop_database(&mut session, database),
+        }
+    }
+
+    fn inhabitants(&self, service: &ServiceId) -> Result<Inhabitants> {
+        let (mut session, _) = self.fleet.session(service, SUPERUSER)?;
+        let users = admin::users(&mut session, SUPERUSER)?;
+        Ok(Inhabitants { users, databases: admin::databases(&mut session)? })
+    }
+
+    fn log(&self, service: &ServiceId, limit: usize) -> Result<Vec<LogLine>> {
+        let text = self.fleet.log(service)?;
+        let mut lines: Vec<LogLine> = Vec::new();
+        for line in text.lines() {
+            match (stamp(line), lines.last_mut()) {
+                (Some((at, text)), _) => {
+                    lines.push(LogLine { at, unit: "postgresql".to_string(), text: text.to_string() })
+                }
+                // A message goes on over several lines.
+                (None, Some(last)) => {
+                    last.text.push('\n');
+                    last.text.push_str(line.trim_end());
+                }
+                (None, None) => {}
+            }
+        }
+        for told in self.fleet.told(service) {
+            lines.push(LogLine { at: told.0, unit: "farshore-agent".to_string(), text: told.1 });
+        }
+        lines.sort_by_key(|line| line.at);
+        let skipped = lines.len().saturating_sub(limit);
+        Ok(lines.split_off(skipped))
+    }
+
+    fn queries(&self, service: &ServiceId, limit: usize) -> Result<Vec<Query>> {
+        let (mut session, _) = self.fleet.session(service, SUPERUSER)?;
+        let answer = session.query(&format!("{SESSIONS} LIMIT {limit}"))?;
+        let parse = |row: &Vec<Option<String>>| serde_json::from_str(row.first()?.as_ref()?).ok();
+        Ok(answer.rows.iter().filter_map(parse).collect())
+    }
+
+    fn stock(&self, region: &RegionName, service: &ServiceId) -> Result<Stock> {
+        let stock = self.fleet.stock(&self.region(region)?, service)?;
+        let backup = |held: fleet::Held| StoredBackup {
+            name: held.name,
+            sequence: held.sequence,
+            taken_at: held.finished,
+            raw_bytes: held.raw_bytes,
+            stored_bytes: held.stored_bytes,
+            full: held.full,
+            flags: held.flags,
+        };
+        let backups = stock.backups.into_iter().map(backup).collect();
+        Ok(Stock { backups, windows: stock.windows, damaged: stock.damaged })
+    }
+
+    fn expire(&self, region: &RegionName, service: &ServiceId, keep: Keep) -> Result<u64> {
+        let keep = match keep {
+            Keep::Days(days) => retention::Keep::Days(days),
+            Keep::Count(count) => retention::Keep::Count(count),
+        };
+        self.fleet.expire(&self.region(region)?, service, keep)
+    }
+
+    fn shred(&self, region: &RegionName, service: &ServiceId) -> Result<()> {
+        self.fleet.shred(&self.region(region)?, service)?;
+        self.fleet.forget(service)
+    }
+}
+
+/// `2026-11-21 10:15:00.123 UTC [4711] LOG:  ...`: when, and the rest behind the process id.
+fn stamp(line: &str) -> Option<(Timestamp, &str)> {
+    let (head, rest) = line.split_once(" UTC [")?;
+    let at = format!("{}Z", head.replace(' ', "T")).parse().ok()?;
+    let (_, text) = rest.split_once("] ")?;
+    Some((at, text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_of_the_server_are_read_with_their_moment() {
+        let (at, text) = stamp("2026-11-21 10:15:00.123 UTC [4711] LOG:  ready [x] y").unwrap();
+        assert_eq!((at.to_string().as_str(), text), ("2026-11-21T10:15:00.123000Z", "LOG:  ready [x] y"));
+        for other in ["", "\tSELECT 1", "2026-11-21 10:15:00.123 CET [1] x", "yesterday UTC [1] x"] {
+            assert!(stamp(other).is_none(), "{other}");
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! What is done again and again beside the runs: the fleet is tended, and every reconciler is called on time and when there is work.
+//!
+//! Each has a thread of its own, so that one which hangs on a store delays no other. They keep nothing in memory: a process that was
+//! killed anywhere in them has nothing to make good but to call them again.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{Builder, JoinHandle};
+use std::time::Duration;
+
+use farshore_agent::fleet::Fleet;
+use farshore_control::metrics::{SAMPLE_S, Samples, sample};
+use farshore_control::{Control, reconcile};
+use farshore_runs::Signal;
+use farshore_types::{Clock, Error, Result};
+
+/// How often the fleet is brought back to what was ordered.
+const TEND: Duration = Duration::from_secs(1);
+/// How often nodes are looked at, where no signal comes first.
+const SUPERVISE: Duration = Duration::from_secs(2);
+/// How often due backups are asked for.
+const DUE_BACKUPS: Duration = Duration::from_secs(5);
+/// How often what regions hold is read.
+const REFRESH: Duration = Duration::from_secs(30);
+/// How often what no policy keeps is given up.
+const EXPIRE: Duration = Duration::from_secs(3600);
+/// How often services that cannot come back any more are destroyed.
+const SHRED: Duration = Duration::from_secs(3600);
+/// How often figures for charts are taken.
+const SAMPLE: Duration = Duration::from_secs(SAMPLE_S);
+/// Between two calls, also where signals come without end.
+const REST: Duration = Duration::from_millis(100);
+/// How often threads that were told to end are looked at.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// Running threads. They end with the process, or when they are told to.
+pub struct Keeping {
+    stop: Arc<Stop>,
+    threads: Vec<JoinHandle<()>>,
+    clock: Arc<dyn Clock>,
+}
+
+#[derive(Default)]
+struct Stop {
+    told: AtomicBool,
+    signal: Signal,
+}
+
+/// One thing that is done again and again.
+struct Duty {
+    name: &'static str,
+    period: Duration,
+    /// Given when there may be something to do before the period is over.
+    wake: Option<Signal>,
+    work: Box<dyn Fn() -> Result<()> + Send>,
+}
+
+impl Keeping {
+    /// Starts the threads.
+    pub fn start(fleet: &Arc<Fleet>, control: &Arc<Control>, samples: &Arc<Samples>) -> Result<Keeping> {
+        let stop = Arc::new(Stop::default());
+        let mut keeping = Keeping { stop, threads: Vec::new(), clock: control.clock.clone() };
+        for duty in duties(fleet, control, samples) {
+            let (stop, name) = (keeping.stop.clone(), duty.name);
+            let thread = Builder::new().name(name.to_string()).spawn(move || duty.keep(&stop));
+            keeping.threads.push(thread.map_err(|error| Error::io(error, "start the thread", name))?);
+        }
+        Ok(keeping)
+    }
+
+    /// Tells the threads to end and waits for them, at most for a time; names those that did not.
+    pub fn stop(self, control: &Control, within: Duration) -> Vec<String> {
+        self.stop.told.store(true, Ordering::SeqCst);
+        let begun = self.clock.monotonic();
+        let alive = || self.threads.iter().filter(|thread| !thread.is_finished());
+        while alive().next().is_some() && self.clock.monotonic().saturating_sub(begun) < within {
+            let seen = self.stop.signal.count();
+            control.signal.give();
+            self.stop.signal.give();
+            self.stop.signal.wait(seen + 1, LOOK);
+        }
+        alive().filter_map(|thread| thread.thread().name().map(str::to_string)).collect()
+    }
+}
+
+fn duties(fleet: &Arc<Fleet>, control: &Arc<Control>, samples: &Arc<Samples>) -> Vec<Duty> {
+    let reconciler = |name, period, wake: Option<&Signal>, work: fn(&Control) -> Result<()>| {
+        let control = control.clone();
+        Duty { name, period, wake: wake.cloned(), work: Box::new(move || work(&control)) }
+    };
+    let asked = Some(&control.signal);
+    let fleet = fleet.clone();
+    let tend = move || {
+        fleet.tend();
+        Ok(())
+    };
+    let (sampled, samples) = (control.clone(), samples.clone());
+    let sample = move || sample(&sampled, &samples);
+    vec![
+        Duty { name: "tend", period: TEND, wake: None, work: Box::new(tend) },
+        reconciler("supervise", SUPERVISE, asked, reconcile::supervise),
+        reconciler("due-backups", DUE_BACKUPS, asked, reconcile::due_backups),
+        reconciler("refresh", REFRESH, None, reconcile::refresh),
+        reconciler("expire", EXPIRE, None, reconcile::expire),
+        Duty { name: "sample", period: SAMPLE, wake: None, work: Box::new(sample) },
+        reconciler("shred", SHRED, None, reconcile::shred),
+    ]
+}
+
+impl Duty {
+    fn keep(&self, stop: &Stop) {
+        let told = || stop.told.load(Ordering::SeqCst);
+        while !told() {
+            let wake = self.wake.as_ref().unwrap_or(&stop.signal);
+            let (seen, seen_stop) = (wake.count(), stop.signal.count());
+            match catch_unwind(AssertUnwindSafe(|| (self.work)())) {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::warn!(%error, "{} failed, and is tried again", self.name),
+                Err(_) => tracing::error!("{} panicked, and is tried again", self.name),
+            }
+            // A signal that comes again and again must not take a processor for itself.
+            if !told() {
+                stop.signal.wait(seen_stop, REST);
+            }
+            if !told() {
+                wake.wait(seen, self.period);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicU32;
+
+    use farshore_types::SystemClock;
+
+    use super::*;
+
+    fn keeping(duties: Vec<Duty>) -> Keeping {
+        let stop = Arc::new(Stop::default());
+        let spawn = |duty: Duty| {
+            let stop = stop.clone();
+            Builder::new().name(duty.name.to_string()).spawn(move || duty.keep(&stop)).unwrap()
+        };
+        let threads = duties.into_iter().map(spawn).collect();
+        Keeping { stop: stop.clone(), threads, clock: Arc::new(SystemClock::new()) }
+    }
+
+    fn counted(name: &'static str, wake: Option<Signal>, outcome: fn() -> Result<()>) -> (Duty, Arc<AtomicU32>) {
+        let count = Arc::new(AtomicU32::new(0));
+        let counter = count.clone();
+        let work = move || {
+            counter.fetch_add(1, Ordering::SeqCst);
+            outcome()
+        };
+        (Duty { name, period: Duration::from_secs(3600), wake, work: Box::new(work) }, count)
+    }
+
+    fn await_count(count: &AtomicU32, expect: u32) {
+        let clock = SystemClock::new();
+        while count.load(Ordering::SeqCst) < expect {
+            assert!(clock.monotonic() < Duration::from_secs(20), "it was not called {expect} times");
+            clock.pause(Duration::from_millis(5));
+        }
+    }
+
+    #[test]
+    fn a_duty_is_called_at_the_start_and_at_every_signal_whatever_became_of_the_last_call() {
+        for outcome in [|| Ok(()), || Err(Error::transient("the store is away")), || panic!("as asked")] {
+            let signal = Signal::default();
+            let (duty, count) = counted("one", Some(signal.clone()), outcome);
+            let keeping = keeping(vec![duty]);
+            await_count(&count, 1);
+            signal.give();
+            await_count(&count, 2);
+            drop(keeping);
+        }
+    }
+
+    #[test]
+    fn one_that_hangs_delays_no_other() {
+        let signal = Signal::default();
+        let (hanging, begun) = counted("hanging", None, || {
+            Signal::default().wait(0, Duration::from_secs(3600));
+            Ok(())
+        });
+        let (other, count) = counted("other", Some(signal.clone()), || Ok(()));
+        let _keeping = keeping(vec![hanging, other]);
+        await_count(&begun, 1);
+        await_count(&count, 1);
+        signal.give();
+        await_count(&count, 2);
+    }
+}
