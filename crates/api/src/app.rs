@@ -6,12 +6,17 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use farshore_types::Result;
+use farshore_control::Control;
+use farshore_control::metrics::Samples;
 use farshore_types::access::Permission;
+use farshore_types::{Error, Result};
+
+use crate::gate::PlatformGate;
 
 /// Everything that handlers can reach. One for the life of the server.
 pub struct App {
     gate: Arc<dyn Gate>,
+    platform: Option<(Arc<Control>, Arc<Samples>)>,
 }
 
 /// Who is calling, as the gate found out.
@@ -38,9 +43,27 @@ pub trait Gate: Send + Sync {
 }
 
 impl App {
-    /// An app behind a gate.
+    /// An app of a platform, whose charts are drawn from `samples`: whoever keeps the platform fills them, see
+    /// [`farshore_control::metrics::sample`].
+    pub fn of(control: Arc<Control>, samples: Arc<Samples>) -> Self {
+        App { gate: Arc::new(PlatformGate(control.clone())), platform: Some((control, samples)) }
+    }
+
+    /// An app behind a gate, without a platform: for tables of routes that need none.
     pub fn new(gate: Arc<dyn Gate>) -> Self {
-        App { gate }
+        App { gate, platform: None }
+    }
+
+    /// The use cases.
+    pub fn control(&self) -> Result<&Control> {
+        let (control, _) = self.platform.as_ref().ok_or_else(|| Error::bug("this server has no platform"))?;
+        Ok(control)
+    }
+
+    /// Figures of services over time.
+    pub fn samples(&self) -> Result<&Samples> {
+        let (_, samples) = self.platform.as_ref().ok_or_else(|| Error::bug("this server has no platform"))?;
+        Ok(samples)
     }
 
     /// Who may come in.

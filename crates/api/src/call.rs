@@ -8,11 +8,15 @@ use std::net::IpAddr;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use farshore_control::Control;
+use farshore_control::services::Actor;
+use farshore_types::access::Permission;
 use farshore_types::{Error, Result};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::app::{App, Caller};
+use crate::route::PROJECT;
 
 /// A request. Made by the server alone.
 pub struct Call {
@@ -35,6 +39,42 @@ impl Call {
     /// Who calls. Fails on public routes, where nobody was asked.
     pub fn caller(&self) -> Result<&Caller> {
         self.caller.as_ref().ok_or_else(|| Error::bug("a public route asked who is calling"))
+    }
+
+    /// The use cases.
+    pub fn control(&self) -> Result<&Control> {
+        self.app.control()
+    }
+
+    /// The name under which the caller logs in.
+    pub fn user(&self) -> Result<&str> {
+        Ok(&self.caller()?.user)
+    }
+
+    /// The caller, as use cases want to know.
+    pub fn actor(&self) -> Result<Actor> {
+        Ok(Actor { user: self.caller()?.user.clone() })
+    }
+
+    /// The project in the path.
+    pub fn project(&self) -> Result<&str> {
+        self.path(PROJECT)
+    }
+
+    /// The service in the path.
+    pub fn service(&self) -> Result<&str> {
+        self.path("service")
+    }
+
+    /// Fails where the caller lacks a permission in the path's project, besides the one that the route needs.
+    pub fn must(&self, permission: Permission) -> Result<()> {
+        self.app.gate().may(self.caller()?, self.project()?, permission)
+    }
+
+    /// Whether the caller may see passwords in the path's project.
+    pub fn sees_secrets(&self) -> Result<bool> {
+        let caller = self.caller()?;
+        Ok(self.app.gate().may(caller, self.project()?, Permission::SecretsRead).is_ok())
     }
 
     /// The part of the path that stands for `{name}` in the pattern, decoded.

@@ -42,13 +42,15 @@ struct Site {
     document: Arc<[u8]>,
     calls: Arc<Semaphore>,
     limits: Limits,
+    /// Whether only this machine reaches the listener.
+    is_local: bool,
 }
 
 /// The router of a table of routes. What is in no route gets the shape of every error.
-pub(crate) fn router(app: Arc<App>, routes: &[Route], limits: Limits) -> Router {
+pub(crate) fn router(app: Arc<App>, routes: &[Route], limits: Limits, is_local: bool) -> Router {
     let document = serde_json::to_vec(&openapi::document(routes)).unwrap_or_default();
     let calls = Arc::new(Semaphore::new(limits.calls_max));
-    let site = Arc::new(Site { app, document: document.into(), calls, limits });
+    let site = Arc::new(Site { app, document: document.into(), calls, limits, is_local });
     let mut router = Router::new();
     for route in routes {
         let (site, route) = (Arc::clone(&site), Arc::new(route.clone()));
@@ -99,7 +101,8 @@ async fn answer(site: Arc<Site>, route: Arc<Route>, request: Request) -> Result<
     let user_agent = user_agent(&parts.headers);
     let caller = match route.access() {
         Access::Public => None,
-        Access::Authenticated | Access::Project(_) => {
+        Access::Machine if site.is_local && !parts.headers.contains_key(header::AUTHORIZATION) => None,
+        Access::Machine | Access::Authenticated | Access::Project(_) => {
             let token = token(&parts.headers)?;
             Some(authenticated(&site, route.method(), token, address, user_agent.clone()).await?)
         }
@@ -186,7 +189,7 @@ async fn read(body: Body, bytes_max: usize, limits: &Limits) -> Result<Vec<u8>, 
 /// Asks the gate about the project in the path.
 fn permitted(route: &Route, call: &Call) -> farshore_types::Result<()> {
     match route.access() {
-        Access::Public | Access::Authenticated => Ok(()),
+        Access::Public | Access::Machine | Access::Authenticated => Ok(()),
         Access::Project(permission) => call.app().gate().may(call.caller()?, call.path(PROJECT)?, permission),
     }
 }

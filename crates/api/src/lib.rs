@@ -10,6 +10,7 @@ pub mod app;
 pub mod call;
 mod dispatch;
 pub mod failure;
+mod gate;
 mod limits;
 pub mod matrix;
 pub mod openapi;
@@ -18,6 +19,7 @@ pub mod route;
 pub mod routes;
 pub mod schema;
 pub mod server;
+mod shape;
 pub mod wire;
 
 pub use answer::Answer;

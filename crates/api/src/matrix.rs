@@ -13,6 +13,7 @@ pub fn matrix(routes: &[Route]) -> String {
     for route in routes {
         let (needs, roles) = match route.access() {
             Access::Public => ("public".to_string(), "*".to_string()),
+            Access::Machine => ("any token, or this machine".to_string(), "*".to_string()),
             Access::Authenticated => ("any token".to_string(), "*".to_string()),
             Access::Project(permission) => {
                 let letter = |role: Role| {

@@ -77,6 +77,7 @@ fn operation(route: &Route, requests: &mut SchemaGenerator, answers: &mut Schema
         "responses": {"200": success, "default": {"description": "It is not done", "content": content(failure)}},
         "security": match route.access() {
             Access::Public => json!([]),
+            Access::Machine => json!([{}, {"token": []}, {"aivenv1": []}]),
             Access::Authenticated | Access::Project(_) => json!([{"token": []}, {"aivenv1": []}]),
         },
     });

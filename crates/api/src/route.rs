@@ -50,6 +50,8 @@ impl Method {
 pub enum Access {
     /// Anybody, without a token.
     Public,
+    /// Anybody, without a token, while the server listens on this machine alone; else as [`Access::Authenticated`].
+    Machine,
     /// Whoever holds a valid token; what is shown is the caller's own.
     Authenticated,
     /// Who has this permission in the project that the path names.

@@ -159,7 +159,7 @@ impl Plan {
         } else {
             format!("give {disk_mib} to {disk_cap_mib} in steps of {disk_step_mib}")
         };
-        Err(Error::invalid(format!("plan {name} cannot have a disk of {asked} MiB")).hint(allowed))
+        Err(Error::invalid(format!("disk_space_mb: plan {name} cannot have a disk of {asked} MiB")).hint(allowed))
     }
 }
 
@@ -255,6 +255,6 @@ mod tests {
         }
         assert_eq!(pg("hobbyist").disk_mib_for(Some(8 * gib)).unwrap(), 8 * gib);
         let error = pg("hobbyist").disk_mib_for(Some(18 * gib)).unwrap_err().to_string();
-        assert_eq!(error, "plan hobbyist cannot have a disk of 18432 MiB (the plan always has 8192)");
+        assert_eq!(error, "disk_space_mb: plan hobbyist cannot have a disk of 18432 MiB (the plan always has 8192)");
     }
 }

@@ -215,7 +215,9 @@ impl ServiceType {
     pub fn must_be_creatable(self) -> Result<()> {
         match self.refusal() {
             None => Ok(()),
-            Some(sentence) => Err(Error::invalid(sentence).hint("service type pg can be created")),
+            Some(sentence) => {
+                Err(Error::invalid(sentence).hint(format!("service type pg can be created, {self} is only listed")))
+            }
         }
     }
 }

@@ -89,7 +89,7 @@ impl Server {
             .build()
             .doing("start the threads of", "the API")?;
         let site = Arc::new(accept::Site {
-            router: dispatch::router(Arc::new(app), routes, settings.limits),
+            router: dispatch::router(Arc::new(app), routes, settings.limits, address.ip().is_loopback()),
             tls,
             names: settings.names.into(),
             limits: settings.limits,

@@ -9,6 +9,7 @@ pub mod account;
 pub mod catalog;
 pub mod cloud;
 pub mod common;
+pub mod deleted;
 pub mod event;
 pub mod integration;
 pub mod network;

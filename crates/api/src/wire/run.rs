@@ -12,6 +12,13 @@ pub struct RunAnswer {
     pub run: Run,
 }
 
+/// The newest runs of a service.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct RunsAnswer {
+    /// The runs, the newest first.
+    pub runs: Vec<Run>,
+}
+
 /// A run.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Run {
@@ -21,7 +28,7 @@ pub struct Run {
     pub kind: String,
     /// The service it is about.
     pub service_name: String,
-    /// `waiting`, `running`, `undoing`, `done`, `failed` or `stuck`.
+    /// `waiting`, `running`, `undoing`, `done`, `failed`, `stuck` or `cancelled`.
     pub state: String,
     /// When it was asked for.
     pub create_time: Time,

@@ -1,11 +1,11 @@
 //! One line for each answer: keys that are always there; after `~` those that may be left out; `?` behind one that may be null.
 
 use farshore_api::failure::Errors;
-use farshore_api::wire::account::{project, token, user};
+use farshore_api::wire::account::{organization, project, token, user};
 use farshore_api::wire::service::{
-    answer, backup, database, log, maintenance, metric, migration, pool, progress, task,
+    answer, backup, database, log, maintenance, metric, migration, pool, progress, query, task,
 };
-use farshore_api::wire::{catalog, cloud, common, event, integration, network, run, service, tag};
+use farshore_api::wire::{catalog, cloud, common, deleted, event, integration, network, run, service, tag};
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::Value;
@@ -117,7 +117,7 @@ fn a_service_has_every_key_that_the_strictest_client_stops_at() {
     check::<answer::ServiceAnswer>("service");
     check::<answer::ServicesAnswer>("services");
     check::<answer::Service>(
-        "service_name service_type service_type_description state plan cloud_name cloud_description create_time \
+        "service_id service_name service_type service_type_description state plan cloud_name cloud_description create_time \
          update_time termination_protection service_uri service_uri_params connection_info components user_config users \
          databases connection_pools backups node_count node_cpu_count node_memory_mb disk_space_mb node_states \
          maintenance service_integrations service_notifications metadata features group_list tags tech_emails \
@@ -167,6 +167,13 @@ fn what_is_told_about_a_service_has_the_documented_keys() {
     check::<network::StaticIpsAnswer>("static_ips");
     check::<network::VpcsAnswer>("vpcs");
     check::<run::RunAnswer>("run");
+    check::<run::RunsAnswer>("runs");
+    check::<deleted::DeletedServicesAnswer>("services");
+    check::<deleted::DeletedService>(
+        "service_id service_name service_type plan cloud_name create_time delete_time kept_until",
+    );
+    check::<query::QueriesAnswer>("queries");
+    check::<organization::OrganizationAnswer>("organization_id organization_name account_id tier");
     check::<run::Run>("id kind service_name state create_time end_time? step steps_done steps progress error?");
     check::<run::RunProgress>("bytes_done bytes_expected? bytes_per_second seconds_left?");
 }

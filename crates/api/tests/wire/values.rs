@@ -39,6 +39,7 @@ fn service() -> Service {
         path: None,
     };
     Service {
+        service_id: "pg-1-0123456789abcdef".to_string(),
         service_name: "pg-1".to_string(),
         service_type: "pg".to_string(),
         service_type_description: "PostgreSQL".to_string(),
@@ -85,7 +86,7 @@ fn a_service_goes_over_the_wire_without_anything_missing() {
     let value = serde_json::to_value(service()).unwrap();
     let nulls: Vec<&String> = value.as_object().unwrap().iter().filter(|(_, v)| v.is_null()).map(|(k, _)| k).collect();
     assert_eq!(nulls, ["project_vpc_id"]);
-    assert_eq!(value.as_object().unwrap().len(), 33);
+    assert_eq!(value.as_object().unwrap().len(), 34);
     assert_eq!(value["state"], "POWEROFF");
     assert_eq!(value["create_time"], "2026-11-20T10:00:00.000000Z");
     assert_eq!(value["node_memory_mb"], 4096);

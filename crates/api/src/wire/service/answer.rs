@@ -16,6 +16,8 @@ use crate::wire::integration::Integration;
 /// A service.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Service {
+    /// Names it for ever, also when its name is used again. An addition of ours to the documented API.
+    pub service_id: String,
     /// Its name.
     pub service_name: String,
     /// Its type.

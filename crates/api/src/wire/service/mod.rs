@@ -9,6 +9,7 @@ pub mod metric;
 pub mod migration;
 pub mod pool;
 pub mod progress;
+pub mod query;
 pub mod request;
 pub mod task;
 pub mod user;

@@ -1,0 +1,47 @@
+//! Databases inside a service.
+
+use farshore_control::services;
+use farshore_types::access::Permission;
+use farshore_types::{Error, Result};
+
+use super::may;
+use crate::call::Call;
+use crate::route::{Access, Method, Route, route};
+use crate::wire::common::Message;
+use crate::wire::service::database::{Database, DatabaseCreate, DatabasesAnswer};
+
+const ALL: &str = "/v1/project/{project}/service/{service}/db";
+const ONE: &str = "/v1/project/{project}/service/{service}/db/{database}";
+const WRITE: Access = may(Permission::DataWrite);
+
+pub(super) fn routes() -> Vec<Route> {
+    vec![
+        route(Method::Get, ALL, "ServiceDatabaseList", may(Permission::ServicesRead), "The databases of a service")
+            .answered_by(list),
+        route(Method::Post, ALL, "ServiceDatabaseCreate", WRITE, "Makes a database").taking(create),
+        route(Method::Delete, ONE, "ServiceDatabaseDelete", WRITE, "Removes a database").answered_by(delete),
+    ]
+}
+
+fn list(call: &Call) -> Result<DatabasesAnswer> {
+    let names = services::databases(call.control()?, call.project()?, call.service()?)?;
+    let database = |database_name| Database { database_name, lc_collate: None, lc_ctype: None };
+    Ok(DatabasesAnswer { databases: names.into_iter().map(database).collect() })
+}
+
+fn create(call: &Call, asked: DatabaseCreate) -> Result<Message> {
+    for (key, given) in [("lc_collate", &asked.lc_collate), ("lc_ctype", &asked.lc_ctype)] {
+        if given.is_some() {
+            let what = format!("{key}: databases are made with the order of texts that their service has");
+            return Err(Error::invalid(what).hint("leave it out, or use CREATE DATABASE"));
+        }
+    }
+    services::create_database(call.control()?, &call.actor()?, call.project()?, call.service()?, &asked.database)?;
+    Ok(Message { message: "Created".to_string() })
+}
+
+fn delete(call: &Call) -> Result<Message> {
+    let database = call.path("database")?;
+    services::drop_database(call.control()?, &call.actor()?, call.project()?, call.service()?, database)?;
+    Ok(Message { message: "Deleted".to_string() })
+}

@@ -1,0 +1,62 @@
+//! What is going on in a service: lines of its log, figures, queries.
+
+use farshore_control::services;
+use farshore_types::Result;
+use farshore_types::access::Permission;
+
+use super::may;
+use crate::call::Call;
+use crate::route::{Method, Route, route};
+use crate::shape;
+use crate::wire::service::log::{LogAnswer, LogRequest};
+use crate::wire::service::metric::{MetricRequest, MetricsAnswer};
+use crate::wire::service::query::{QueriesAnswer, QueryRequest};
+
+const LOGS: &str = "/v1/project/{project}/service/{service}/logs";
+const METRICS: &str = "/v1/project/{project}/service/{service}/metrics";
+const ACTIVITY: &str = "/v1/project/{project}/service/{service}/query/activity";
+const STATISTICS: &str = "/v1/project/{project}/service/{service}/pg/query/stats";
+/// Lines of a log that are looked at: older ones are in the file on the host.
+const LINES_READ_MAX: usize = 10_000;
+/// Queries of an answer, at most.
+const QUERIES_MAX: usize = 500;
+/// Queries of an answer, if nobody says how many.
+const QUERIES: u32 = 100;
+
+pub(super) fn routes() -> Vec<Route> {
+    let data = may(Permission::DataWrite);
+    vec![
+        route(Method::Post, LOGS, "ServiceGetLogs", may(Permission::LogsRead), "Lines that engine and agent wrote")
+            .taking(logs),
+        route(Method::Post, METRICS, "ServiceMetricsFetch", may(Permission::ServicesRead), "Figures over a period")
+            .taking(metrics),
+        route(Method::Post, ACTIVITY, "ServiceQueryActivity", data, "What the sessions do now").taking(activity),
+        route(Method::Post, STATISTICS, "PGServiceQueryStatistics", data, "Statistics of queries; none are kept")
+            .taking(statistics),
+    ]
+}
+
+fn logs(call: &Call, asked: LogRequest) -> Result<LogAnswer> {
+    let (control, project, name) = (call.control()?, call.project()?, call.service()?);
+    let row = services::get(control, project, name)?;
+    let lines = services::log(control, project, name, LINES_READ_MAX)?;
+    shape::log::page(lines, &shape::node::name(&row), &asked)
+}
+
+fn metrics(call: &Call, asked: MetricRequest) -> Result<MetricsAnswer> {
+    let control = call.control()?;
+    let row = services::get(control, call.project()?, call.service()?)?;
+    let period = shape::metric::period(asked.period);
+    let series = call.app().samples()?.series(row.id.as_str(), period, control.clock.now());
+    Ok(shape::metric::metrics(&series, &shape::node::name(&row)))
+}
+
+fn activity(call: &Call, asked: QueryRequest) -> Result<QueriesAnswer> {
+    let limit = usize::try_from(asked.limit.unwrap_or(QUERIES)).unwrap_or(QUERIES_MAX).min(QUERIES_MAX);
+    Ok(QueriesAnswer { queries: services::queries(call.control()?, call.project()?, call.service()?, limit)? })
+}
+
+fn statistics(call: &Call, _: QueryRequest) -> Result<QueriesAnswer> {
+    services::get(call.control()?, call.project()?, call.service()?)?;
+    Ok(QueriesAnswer { queries: Vec::new() })
+}

@@ -1,0 +1,110 @@
+//! Projects.
+
+use farshore_control::projects::{self, NewProject, Patch};
+use farshore_control::{pki, tags};
+use farshore_types::access::Permission;
+use farshore_types::{Error, Result};
+
+use super::may;
+use crate::call::Call;
+use crate::route::{Access, Method, Route, route};
+use crate::shape;
+use crate::wire::account::organization::OrganizationAnswer;
+use crate::wire::account::project::{CaAnswer, ProjectAnswer, ProjectCreate, ProjectUpdate, ProjectsAnswer};
+use crate::wire::common::Message;
+
+const ALL: &str = "/v1/project";
+const ONE: &str = "/v1/project/{project}";
+const CA: &str = "/v1/project/{project}/kms/ca";
+const ORGANIZATION: &str = "/v1/organization/{organization}";
+const READ: Access = may(Permission::ServicesRead);
+const WRITE: Access = may(Permission::ProjectWrite);
+const MINE: Access = Access::Authenticated;
+
+pub(super) fn routes() -> Vec<Route> {
+    vec![
+        route(Method::Get, ALL, "ProjectList", MINE, "The projects in which the caller is a member").answered_by(list),
+        route(Method::Post, ALL, "ProjectCreate", MINE, "Makes a project that the caller owns").taking(create),
+        route(Method::Get, ONE, "ProjectGet", READ, "A project").answered_by(get),
+        route(Method::Put, ONE, "ProjectUpdate", WRITE, "Renames a project, or gives it another default region")
+            .taking(update),
+        route(Method::Delete, ONE, "ProjectDelete", WRITE, "Deletes a project without services").answered_by(delete),
+        route(Method::Get, CA, "ProjectKmsGetCA", READ, "The certificate that signs those of the services' servers")
+            .answered_by(ca),
+        route(Method::Get, ORGANIZATION, "OrganizationGet", MINE, "The organization of this platform")
+            .answered_by(organization),
+    ]
+}
+
+fn list(call: &Call) -> Result<ProjectsAnswer> {
+    let control = call.control()?;
+    let memberships = projects::list(control, call.user()?)?;
+    let (project_membership, project_memberships) = shape::project::roles(&memberships);
+    let shown = memberships.iter().map(|one| shape::project::project(control, &one.project));
+    Ok(ProjectsAnswer { projects: shown.collect::<Result<_>>()?, project_membership, project_memberships })
+}
+
+fn create(call: &Call, asked: ProjectCreate) -> Result<ProjectAnswer> {
+    let control = call.control()?;
+    for parent in [&asked.account_id, &asked.parent_id].into_iter().flatten() {
+        must_be_ours(parent)?;
+    }
+    let asked = NewProject {
+        name: asked.project,
+        region: asked.cloud,
+        copy_from: asked.copy_from_project,
+        tags: asked.tags.unwrap_or_default(),
+    };
+    let project = projects::create(control, call.user()?, &asked)?;
+    Ok(ProjectAnswer { project: shape::project::project(control, &project)? })
+}
+
+fn get(call: &Call) -> Result<ProjectAnswer> {
+    let control = call.control()?;
+    let membership = projects::get(control, call.user()?, call.project()?)?;
+    Ok(ProjectAnswer { project: shape::project::project(control, &membership.project)? })
+}
+
+fn update(call: &Call, asked: ProjectUpdate) -> Result<ProjectAnswer> {
+    let (control, name) = (call.control()?, call.project()?);
+    if let Some(account) = &asked.account_id {
+        must_be_ours(account)?;
+    }
+    let patch = Patch { name: asked.project_name, region: asked.cloud };
+    let project = projects::update(control, call.user()?, name, &patch)?;
+    if let Some(given) = &asked.tags {
+        tags::replace(control, call.user()?, &project.name, tags::On::Project, given)?;
+    }
+    Ok(ProjectAnswer { project: shape::project::project(control, &project)? })
+}
+
+fn delete(call: &Call) -> Result<Message> {
+    projects::delete(call.control()?, call.project()?)?;
+    Ok(Message { message: "Deleted".to_string() })
+}
+
+fn ca(call: &Call) -> Result<CaAnswer> {
+    let control = call.control()?;
+    let membership = projects::get(control, call.user()?, call.project()?)?;
+    Ok(CaAnswer { certificate: pki::ca_certificate(control, &membership.project.id)? })
+}
+
+fn organization(call: &Call) -> Result<OrganizationAnswer> {
+    must_be_ours(call.path("organization")?)?;
+    Ok(OrganizationAnswer {
+        organization_id: shape::project::ORGANIZATION.to_string(),
+        organization_name: shape::project::ACCOUNT_NAME.to_string(),
+        account_id: shape::project::ACCOUNT.to_string(),
+        tier: String::new(),
+    })
+}
+
+/// A platform is one account, in one organization.
+fn must_be_ours(id: &str) -> Result<()> {
+    if [shape::project::ACCOUNT, shape::project::ORGANIZATION].contains(&id) {
+        return Ok(());
+    }
+    let shown: String = id.chars().take(64).collect();
+    let hint = format!("this platform has the account {} alone", shape::project::ACCOUNT);
+    Err(Error::missing(format!("account {shown:?} does not exist")).hint(hint))
+}

@@ -1,0 +1,17 @@
+//! The one organization of a platform: newer clients look for the account in it.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// An organization.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct OrganizationAnswer {
+    /// Names it.
+    pub organization_id: String,
+    /// Its name.
+    pub organization_name: String,
+    /// Its account.
+    pub account_id: String,
+    /// Empty; a part of the documented shape.
+    pub tier: String,
+}

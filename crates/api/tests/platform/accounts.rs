@@ -1,0 +1,106 @@
+//! Users, tokens, projects, members.
+
+use serde_json::{Value, json};
+
+use crate::site::{ADMIN, Site};
+
+const TOKENS: &str = "/v1/access_token";
+const PASSWORD: &str = "correct horse battery staple";
+
+pub fn users_and_tokens(site: &Site) {
+    let me = site.get("/v1/me", &[])["user"].clone();
+    assert_eq!((&me["user"], &me["state"], &me["projects"]), (&json!(ADMIN), &json!("active"), &json!(["main"])));
+    let wrong = site.ask_as(Some("nonsense"), "GET /v1/me", &[], &Value::Null);
+    assert_eq!(wrong.status, 401);
+    assert!(wrong.error().contains("token"), "{}", wrong.error());
+
+    let asked = json!({"password": "", "new_password": PASSWORD});
+    site.ok("PUT /v1/me/password", &[], &asked);
+    site.refused(403, "PUT /v1/me/password", &[], &asked, &["password"]);
+    let log_in = |email: &str, password: &str| {
+        let body = json!({"email": email, "password": password, "otp": null, "tenant": null});
+        site.ask_as(None, "POST /v1/userauth", &[], &body)
+    };
+    let session = log_in(ADMIN, PASSWORD).json()["token"].as_str().unwrap().to_string();
+    let refused = [log_in(ADMIN, "wrong"), log_in("nobody@example.org", "wrong")].map(|reply| {
+        assert_eq!(reply.status, 403);
+        reply.error()
+    });
+    assert!(refused[0] == refused[1] && refused[0].contains("password"), "{refused:?}");
+
+    let body = json!({"description": "ci", "extend_when_used": null, "max_age_seconds": null});
+    let made = site.ok(&format!("POST {TOKENS}"), &[], &body);
+    let (full, prefix) = (made["full_token"].as_str().unwrap(), made["token_prefix"].as_str().unwrap());
+    assert!(full.starts_with(prefix) && prefix.len() < full.len() / 2);
+    assert_eq!((&made["expiry_time"], &made["created_manually"]), (&Value::Null, &json!(true)));
+    assert_eq!(site.ask_as(Some(full), "GET /v1/me", &[], &Value::Null).status, 200);
+    let one = format!("{TOKENS}/{{token_prefix}}");
+    let changed = site.ok(&format!("PUT {one}"), &[full], &json!({"description": "renamed"}));
+    assert_eq!((&changed["description"], &changed["last_ip"]), (&json!("renamed"), &json!("127.0.0.1")));
+    assert_eq!(changed["last_user_agent"], "aiven-client/4.18.0");
+    let listed = site.get(TOKENS, &[])["tokens"].clone();
+    let active = listed.as_array().unwrap().iter().filter(|token| token["currently_active"] == true).count();
+    assert_eq!(active, 1, "{listed}");
+    site.ok(&format!("DELETE {one}"), &[prefix], &Value::Null);
+    assert_eq!(site.ask_as(Some(full), "GET /v1/me", &[], &Value::Null).status, 401);
+    site.refused(404, &format!("DELETE {one}"), &[full], &Value::Null, &[prefix]);
+    site.ok(&format!("DELETE {one}"), &[&session], &Value::Null);
+
+    let body = json!({"description": "aged", "extend_when_used": true, "max_age_seconds": 3600});
+    let aged = site.ok(&format!("POST {TOKENS}"), &[], &body);
+    assert_eq!((&aged["max_age_seconds"], &aged["extend_when_used"]), (&json!(3600), &json!(true)));
+    assert!(aged["expiry_time"].as_str().unwrap().ends_with('Z'));
+
+    let other = Site::new();
+    assert_ne!(other.ok("POST /v1/me/expire_tokens", &[], &Value::Null)["message"], "");
+    assert_eq!(other.ask_as(Some(&other.token), "GET /v1/me", &[], &Value::Null).status, 401);
+    site.ask_as(Some("nonsense"), "POST /v1/me/expire_tokens", &[], &Value::Null);
+}
+
+pub fn projects_and_members(site: &Site) {
+    let all = site.get("/v1/project", &[]);
+    assert_eq!(all["projects"][0]["project_name"], "main");
+    assert_eq!(all["project_membership"]["main"], "owner");
+    let main = site.get("/v1/project/{project}", &["main"])["project"].clone();
+    assert_eq!(main["default_cloud"], "local-north");
+    let account = main["account_id"].as_str().unwrap();
+    let body = json!({"cloud": "local-south", "project": "second", "account_id": account,
+                      "use_source_project_billing_group": false});
+    let made = site.ok("POST /v1/project", &[], &body)["project"].clone();
+    assert_eq!((&made["project_name"], &made["default_cloud"]), (&json!("second"), &json!("local-south")));
+    site.refused(409, "POST /v1/project", &[], &body, &["second", "already exists"]);
+    site.refused(404, "POST /v1/project", &[], &json!({"project": "third", "account_id": "other"}), &["other"]);
+    let change = json!({"cloud": "local-east", "tech_emails": [{"email": "a@example.org"}], "tags": {"team": "a"}});
+    let changed = site.ok("PUT /v1/project/{project}", &["second"], &change)["project"].clone();
+    assert_eq!((&changed["default_cloud"], &changed["tags"]), (&json!("local-east"), &json!({"team": "a"})));
+    site.refused(
+        400,
+        "PUT /v1/project/{project}",
+        &["second"],
+        &json!({"cloud": "mars-1"}),
+        &["mars-1", "local-north"],
+    );
+    let ca = site.get("/v1/project/{project}/kms/ca", &["second"])["certificate"].clone();
+    assert!(ca.as_str().unwrap().starts_with("-----BEGIN CERTIFICATE-----\n"));
+    assert_ne!(ca, site.get("/v1/project/{project}/kms/ca", &["main"])["certificate"]);
+    let organization = site.get("/v1/organization/{organization}", &[main["organization_id"].as_str().unwrap()]);
+    assert_eq!(organization["account_id"], account);
+
+    farshore_control::access::create_user(&site.control, "guest@example.org", "Guest", None).unwrap();
+    let invite = json!({"user_email": "guest@example.org", "member_type": "read_only"});
+    site.ok("POST /v1/project/{project}/invite", &["second"], &invite);
+    let unknown = json!({"user_email": "nobody@example.org"});
+    site.refused(404, "POST /v1/project/{project}/invite", &["second"], &unknown, &["nobody@example.org"]);
+    let one = "/v1/project/{project}/user/{user_email}";
+    let guest = ["second", "guest@example.org"];
+    site.ok(&format!("PUT {one}"), &guest, &json!({"member_type": "developer"}));
+    let users = site.get("/v1/project/{project}/users", &["second"])["users"].clone();
+    assert_eq!((&users[1]["user_email"], &users[1]["member_type"]), (&json!(guest[1]), &json!("developer")));
+    site.ok(&format!("DELETE {one}"), &guest, &Value::Null);
+    site.refused(404, &format!("PUT {one}"), &guest, &json!({"member_type": "developer"}), &[guest[1]]);
+    site.refused(404, "DELETE /v1/project/{project}/invite/{user_email}", &guest, &Value::Null, &[guest[1]]);
+    site.refused(409, &format!("DELETE {one}"), &["second", ADMIN], &Value::Null, &["owner"]);
+
+    site.ok("DELETE /v1/project/{project}", &["second"], &Value::Null);
+    site.refused(404, "GET /v1/project/{project}", &["second"], &Value::Null, &["second"]);
+}
