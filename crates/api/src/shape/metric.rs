@@ -17,6 +17,9 @@ const KNOWN: [(&str, &str, &str); 6] = [
     ("connections", "connections", "Connections"),
 ];
 
+/// Figures that every host gives of every node. Before they were measured their series are there and empty.
+const EXPECTED: [&str; 5] = ["at_risk_s", "connections", "cpu_percent", "disk_bytes", "memory_bytes"];
+
 /// The period as use cases call it.
 pub(crate) fn period(period: Option<Period>) -> metrics::Period {
     match period.unwrap_or(Period::Hour) {
@@ -30,7 +33,9 @@ pub(crate) fn period(period: Option<Period>) -> metrics::Period {
 
 /// All series of one node.
 pub(crate) fn metrics(all: &[Series], node: &str) -> MetricsAnswer {
-    let metrics: BTreeMap<String, Metric> = all.iter().map(|series| metric(series, node)).collect();
+    let expected = EXPECTED.map(|figure| Series { figure: figure.to_string(), points: Vec::new() });
+    // What was measured takes the place of what is expected.
+    let metrics: BTreeMap<String, Metric> = expected.iter().chain(all).map(|series| metric(series, node)).collect();
     MetricsAnswer { metrics }
 }
 

@@ -125,9 +125,12 @@ pub fn what_is_seen_of_a_service(site: &Site) {
     assert_eq!(logs(json!({"limit": 100, "sort_order": "asc", "offset": newest["offset"]}))["logs"], json!([]));
     site.refused(400, &format!("POST {SERVICE}/logs"), &names, &json!({"offset": "x"}), &["offset"]);
 
+    let metrics = format!("POST {SERVICE}/metrics");
+    let unmeasured = site.ok(&metrics, &names, &json!({}))["metrics"].clone();
+    assert_eq!((unmeasured.as_object().unwrap().len(), &unmeasured["cpu_usage"]["data"]["rows"]), (5, &json!([])));
     site.sample();
     for period in ["hour", "day", "week", "month", "year"] {
-        let found = site.ok(&format!("POST {SERVICE}/metrics"), &names, &json!({"period": period}))["metrics"].clone();
+        let found = site.ok(&metrics, &names, &json!({"period": period}))["metrics"].clone();
         let series = found.as_object().unwrap();
         assert!(series.len() >= 5, "{found}");
         for (name, one) in series {

@@ -35,7 +35,7 @@ fn a_refusal_names_the_option_the_value_and_what_is_allowed() {
         ),
         (
             json!({"backup_retention_days": 0}),
-            "user_config.backup_retention_days cannot be 0, allowed is an integer from 1 to 365 or null",
+            "user_config.backup_retention_days cannot be 0, allowed is an integer from 1 to 30 or null",
         ),
         (
             json!({"pg_version": "12"}),

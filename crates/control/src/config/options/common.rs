@@ -8,8 +8,8 @@ use super::super::pattern::Pattern;
 const NETWORKS_MAX: usize = 1024;
 /// Characters of the longest network: an IPv6 address with its prefix.
 const NETWORK_LENGTH_MAX: usize = 43;
-/// Days that backups can be kept: a year, so that a yearly close can be looked at; stores grow with it.
-const RETENTION_DAYS_MAX: i64 = 365;
+/// Days that backups can be kept: as many as the largest plans keep them by themselves, and clients know as the bound.
+const RETENTION_DAYS_MAX: i64 = 30;
 /// Hours between backups: those that divide a day.
 const INTERVAL_HOURS: &[i64] = &[3, 4, 6, 8, 12, 24];
 /// Characters of the longest name of a backup.
