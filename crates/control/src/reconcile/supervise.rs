@@ -4,7 +4,7 @@
 use farshore_runs::{NewRun, enqueue};
 use farshore_store::services::{self, Service};
 use farshore_store::{Tx, runs};
-use farshore_types::Result;
+use farshore_types::{Generation, Result};
 use serde_json::{Value, json};
 
 use super::each_service;
@@ -40,12 +40,14 @@ fn rebuild(control: &Control, service: &Service) -> Result<()> {
     })
 }
 
-/// Somebody stopped the server on its host (`farshore down`), and the service shall run.
+/// Somebody stopped the server on its host (`farshore down`), and the service shall run. No run is asked for: one that is under way, such
+/// as a backup, may be waiting for this very server. If the service is powered off meanwhile, the host refuses our generation.
 fn start_again(control: &Control, service: &Service) -> Result<()> {
+    control.hosts.provision(&kinds::node_order(control, service, Generation(service.generation))?)?;
     control.store.write(|tx| {
-        let Some(row) = idle(tx, service)? else { return Ok(()) };
-        let text = format!("The server of service {} was stopped on its host, and is started again", row.name);
-        ask(tx, control, &row, (kinds::CONFIGURE, json!({ "restart": false })), ("service_node_start", &text))
+        let text = format!("The server of service {} was stopped on its host, and is started again", service.name);
+        let (project, name) = (&service.project_id, Some(service.name.as_str()));
+        events::record(tx, control, project, "farshore", "service_node_start", name, &text)
     })
 }
 

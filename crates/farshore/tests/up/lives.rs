@@ -32,6 +32,8 @@ fn the_first_start_is_ready_and_its_export_lines_work() {
     assert_eq!(status, 200, "{body}");
     assert!(body.contains("\"openapi\""), "{body}");
     assert_eq!(up.variable("AIVEN_PROJECT"), "main");
+    let (status, body) = up.get("/v1/me");
+    assert!(status == 200 && body.contains("admin@localhost"), "{status}: {body}");
     let token = up.variable("AIVEN_AUTH_TOKEN");
     assert!(token.len() > 20, "{} characters", token.len());
     assert!(known_tokens(&world).iter().any(|prefix| token.starts_with(prefix)));

@@ -5,5 +5,6 @@
 mod beside;
 mod lives;
 mod refused;
+mod service;
 mod settings;
 mod support;

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
+use farshore_types::{Clock, SystemClock};
 use rustix::process::{Pid, Signal, kill_process};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_farshore");
@@ -70,10 +71,41 @@ impl World {
         command
     }
 
+    /// Stops what still runs when dropped, so that no test leaves a server behind.
+    pub fn stopping_databases(&self) -> Stopping<'_> {
+        Stopping(self)
+    }
+
     pub fn write(&self, name: &str, text: &str) -> PathBuf {
         let path = self.path(name);
         fs::write(&path, text).unwrap();
         path
+    }
+}
+
+/// See [`World::stopping_databases`].
+pub struct Stopping<'a>(&'a World);
+
+impl Drop for Stopping<'_> {
+    fn drop(&mut self) {
+        let _ = self.0.command(&["down"]).output();
+    }
+}
+
+/// Whether this machine has PostgreSQL; it must where `CI` is set.
+pub fn installed() -> bool {
+    let usable = program().arg("doctor").output().unwrap().status.success();
+    assert!(usable || std::env::var_os("CI").is_none(), "no PostgreSQL is here");
+    usable
+}
+
+/// Waits for a condition.
+pub fn wait_until(what: &str, done: impl Fn() -> bool) {
+    let clock = SystemClock::new();
+    let begun = clock.monotonic();
+    while !done() {
+        assert!(clock.monotonic().saturating_sub(begun) < PATIENCE, "{what}: not within {PATIENCE:?}");
+        clock.pause(Duration::from_millis(100));
     }
 }
 
@@ -96,13 +128,20 @@ impl Up {
 
     /// Asks as a client would that was told by the export lines; status and body.
     pub fn get(&self, path: &str) -> (u16, String) {
+        self.ask("GET", path, "")
+    }
+
+    /// The same with a body.
+    pub fn ask(&self, method: &str, path: &str, body: &str) -> (u16, String) {
         let url = self.variable("AIVEN_WEB_URL");
         let address = url.strip_prefix("http://").unwrap();
         let mut stream = TcpStream::connect(address).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         let token = self.variable("AIVEN_AUTH_TOKEN");
         let head = format!(
-            "GET {path} HTTP/1.1\r\nhost: {address}\r\nauthorization: aivenv1 {token}\r\nconnection: close\r\n\r\n"
+            "{method} {path} HTTP/1.1\r\nhost: {address}\r\nauthorization: aivenv1 {token}\r\nconnection: close\r\n\
+             content-length: {}\r\n\r\n{body}",
+            body.len()
         );
         stream.write_all(head.as_bytes()).unwrap();
         let mut answer = String::new();
