@@ -15,8 +15,11 @@ use farshore_types::{Error, Result};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::app::{App, Caller};
-use crate::route::PROJECT;
+use crate::app::App;
+use crate::gate::Caller;
+
+/// The name of the path part that names the project. Every route that needs a permission in a project has it.
+pub const PROJECT: &str = "project";
 
 /// A request. Made by the server alone.
 pub struct Call {

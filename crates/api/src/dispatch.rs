@@ -19,13 +19,14 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use tokio::sync::Semaphore;
 
 use crate::answer::Answer;
-use crate::app::{App, Caller};
-use crate::call::Call;
+use crate::app::App;
+use crate::call::{Call, PROJECT};
 use crate::failure::Failure;
+use crate::gate::Caller;
 use crate::limits::Limits;
 use crate::openapi;
 use crate::query;
-use crate::route::{Access, Method, PROJECT, Route};
+use crate::route::{Access, Method, Route};
 
 /// Characters of a client's name that are kept.
 const USER_AGENT_CHARS_MAX: usize = 256;

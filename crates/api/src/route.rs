@@ -12,10 +12,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::answer::Answer;
-use crate::call::Call;
-
-/// The name of the path part that names the project. Every route with an [`Access::Project`] has it.
-pub const PROJECT: &str = "project";
+use crate::call::{Call, PROJECT};
 
 /// The methods of the API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -4,9 +4,8 @@ use farshore_control::services;
 use farshore_types::Result;
 use farshore_types::access::Permission;
 
-use super::may;
 use crate::call::Call;
-use crate::route::{Method, Route, route};
+use crate::route::{Access, Method, Route, route};
 use crate::shape;
 use crate::wire::run::RunAnswer;
 use crate::wire::service::backup::BackupsAnswer;
@@ -17,8 +16,9 @@ const TAKE: &str = "Takes a backup now, beside the schedule; answers the run tha
 
 pub(super) fn routes() -> Vec<Route> {
     vec![
-        route(Method::Get, BACKUPS, "ServiceBackupsGet", may(Permission::ServicesRead), LIST).answered_by(list),
-        route(Method::Post, BACKUPS, "ServiceBackupCreate", may(Permission::ConfigurationWrite), TAKE)
+        route(Method::Get, BACKUPS, "ServiceBackupsGet", Access::Project(Permission::ServicesRead), LIST)
+            .answered_by(list),
+        route(Method::Post, BACKUPS, "ServiceBackupCreate", Access::Project(Permission::ConfigurationWrite), TAKE)
             .answered_by(take),
     ]
 }

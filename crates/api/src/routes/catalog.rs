@@ -4,7 +4,6 @@ use farshore_control::catalog;
 use farshore_types::access::Permission;
 use farshore_types::{Error, Result, ServiceType};
 
-use super::may;
 use crate::call::Call;
 use crate::route::{Access, Method, Route, route};
 use crate::shape;
@@ -17,7 +16,7 @@ const TYPE: &str = "/v1/project/{project}/service-types/{service_type}";
 const PLAN: &str = "/v1/project/{project}/service-types/{service_type}/plans/{plan}";
 const PRICE: &str = "/v1/project/{project}/pricing/service-types/{service_type}/plans/{plan}/clouds/{cloud}";
 const ACCOUNT_VERSIONS: &str = "/v1/account/{account}/service_versions";
-const READ: Access = may(Permission::ServicesRead);
+const READ: Access = Access::Project(Permission::ServicesRead);
 const ANYBODY: Access = Access::Authenticated;
 
 pub(super) fn routes() -> Vec<Route> {

@@ -1,10 +1,9 @@
-//! Databases inside a service.
+//! Databases inside a service, as its engine has them: those made with SQL are seen, too. Nothing is kept here, so nothing can be lost.
 
 use farshore_control::services;
 use farshore_types::access::Permission;
 use farshore_types::{Error, Result};
 
-use super::may;
 use crate::call::Call;
 use crate::route::{Access, Method, Route, route};
 use crate::wire::common::Message;
@@ -12,12 +11,18 @@ use crate::wire::service::database::{Database, DatabaseCreate, DatabasesAnswer};
 
 const ALL: &str = "/v1/project/{project}/service/{service}/db";
 const ONE: &str = "/v1/project/{project}/service/{service}/db/{database}";
-const WRITE: Access = may(Permission::DataWrite);
+const WRITE: Access = Access::Project(Permission::DataWrite);
 
 pub(super) fn routes() -> Vec<Route> {
     vec![
-        route(Method::Get, ALL, "ServiceDatabaseList", may(Permission::ServicesRead), "The databases of a service")
-            .answered_by(list),
+        route(
+            Method::Get,
+            ALL,
+            "ServiceDatabaseList",
+            Access::Project(Permission::ServicesRead),
+            "The databases of a service",
+        )
+        .answered_by(list),
         route(Method::Post, ALL, "ServiceDatabaseCreate", WRITE, "Makes a database").taking(create),
         route(Method::Delete, ONE, "ServiceDatabaseDelete", WRITE, "Removes a database").answered_by(delete),
     ]

@@ -4,7 +4,6 @@ use farshore_control::services;
 use farshore_types::Result;
 use farshore_types::access::Permission;
 
-use super::may;
 use crate::call::Call;
 use crate::route::{Access, Method, Route, route};
 use crate::shape;
@@ -14,8 +13,8 @@ use crate::wire::service::answer::ServiceAnswer;
 
 const ALL: &str = "/v1/project/{project}/deleted-services";
 const UNDELETE: &str = "/v1/project/{project}/deleted-services/{id}/undelete";
-const READ: Access = may(Permission::ServicesRead);
-const WRITE: Access = may(Permission::ServicesWrite);
+const READ: Access = Access::Project(Permission::ServicesRead);
+const WRITE: Access = Access::Project(Permission::ServicesWrite);
 
 pub(super) fn routes() -> Vec<Route> {
     vec![

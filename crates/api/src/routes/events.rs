@@ -4,9 +4,8 @@ use farshore_control::events;
 use farshore_types::Result;
 use farshore_types::access::Permission;
 
-use super::may;
 use crate::call::Call;
-use crate::route::{Method, Route, route};
+use crate::route::{Access, Method, Route, route};
 use crate::wire::common::Time;
 use crate::wire::event::{Event, EventsAnswer};
 
@@ -17,7 +16,7 @@ const LIMIT: u32 = 100;
 pub(super) fn routes() -> Vec<Route> {
     let summary = "What happened in a project, the newest first";
     vec![
-        route(Method::Get, EVENTS, "ProjectGetEventLogs", may(Permission::EventsRead), summary)
+        route(Method::Get, EVENTS, "ProjectGetEventLogs", Access::Project(Permission::EventsRead), summary)
             .answered_by(list)
             .query("limit", "At most so many, 1 to 1000"),
     ]

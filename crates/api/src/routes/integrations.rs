@@ -5,7 +5,6 @@ use farshore_control::{rows, services};
 use farshore_types::access::Permission;
 use farshore_types::{Error, Result};
 
-use super::may;
 use crate::call::Call;
 use crate::route::{Access, Method, Route, route};
 use crate::shape;
@@ -22,8 +21,8 @@ const OF_SERVICE: &str = "/v1/project/{project}/service/{service}/integration";
 const ENDPOINTS: &str = "/v1/project/{project}/integration_endpoint";
 const ENDPOINT: &str = "/v1/project/{project}/integration_endpoint/{id}";
 const ENDPOINT_TYPES: &str = "/v1/project/{project}/integration_endpoint_types";
-const READ: Access = may(Permission::IntegrationsRead);
-const WRITE: Access = may(Permission::IntegrationsWrite);
+const READ: Access = Access::Project(Permission::IntegrationsRead);
+const WRITE: Access = Access::Project(Permission::IntegrationsWrite);
 const NO_ENDPOINT: &str = "Refused: endpoints outside are not offered";
 
 pub(super) fn routes() -> Vec<Route> {

@@ -4,9 +4,8 @@ use farshore_control::services;
 use farshore_types::Result;
 use farshore_types::access::Permission;
 
-use super::may;
 use crate::call::Call;
-use crate::route::{Method, Route, route};
+use crate::route::{Access, Method, Route, route};
 use crate::wire::common::Message;
 use crate::wire::service::migration::{Migration, MigrationAnswer};
 
@@ -14,7 +13,7 @@ const START: &str = "/v1/project/{project}/service/{service}/maintenance/start";
 const MIGRATION: &str = "/v1/project/{project}/service/{service}/migration";
 
 pub(super) fn routes() -> Vec<Route> {
-    let configure = may(Permission::ConfigurationWrite);
+    let configure = Access::Project(Permission::ConfigurationWrite);
     vec![
         route(Method::Put, START, "ServiceMaintenanceStart", configure, "Does now what waits for maintenance")
             .answered_by(start),
@@ -22,7 +21,7 @@ pub(super) fn routes() -> Vec<Route> {
             Method::Get,
             MIGRATION,
             "ServiceGetMigrationStatus",
-            may(Permission::ServicesRead),
+            Access::Project(Permission::ServicesRead),
             "How a takeover goes",
         )
         .answered_by(migration),

@@ -4,7 +4,6 @@ use farshore_control::members;
 use farshore_types::access::{Permission, Role};
 use farshore_types::{Error, Result};
 
-use super::may;
 use crate::call::Call;
 use crate::route::{Access, Method, Route, route};
 use crate::shape;
@@ -15,8 +14,8 @@ const ALL: &str = "/v1/project/{project}/users";
 const INVITE: &str = "/v1/project/{project}/invite";
 const INVITED: &str = "/v1/project/{project}/invite/{user_email}";
 const ONE: &str = "/v1/project/{project}/user/{user_email}";
-const READ: Access = may(Permission::MembersRead);
-const WRITE: Access = may(Permission::MembersWrite);
+const READ: Access = Access::Project(Permission::MembersRead);
+const WRITE: Access = Access::Project(Permission::MembersWrite);
 
 pub(super) fn routes() -> Vec<Route> {
     vec![

@@ -24,7 +24,6 @@ mod tokens;
 mod users;
 
 use farshore_types::Result;
-use farshore_types::access::Permission;
 
 use crate::answer::Answer;
 use crate::call::Call;
@@ -59,11 +58,6 @@ pub fn table() -> Vec<Route> {
         table.extend(routes);
     }
     table
-}
-
-/// Who has a permission in the project of the path.
-const fn may(permission: Permission) -> Access {
-    Access::Project(permission)
 }
 
 fn openapi(call: &Call) -> Result<Answer> {

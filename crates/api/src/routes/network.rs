@@ -3,12 +3,11 @@
 use farshore_types::Result;
 use farshore_types::access::Permission;
 
-use super::may;
 use crate::call::Call;
 use crate::route::{Access, Method, Route, route};
 use crate::wire::network::{StaticIpsAnswer, VpcsAnswer};
 
-const READ: Access = may(Permission::NetworkingRead);
+const READ: Access = Access::Project(Permission::NetworkingRead);
 const STATIC_IPS: &str = "/v1/project/{project}/static-ips";
 const VPCS: &str = "/v1/project/{project}/vpcs";
 

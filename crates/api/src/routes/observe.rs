@@ -4,9 +4,8 @@ use farshore_control::services;
 use farshore_types::Result;
 use farshore_types::access::Permission;
 
-use super::may;
 use crate::call::Call;
-use crate::route::{Method, Route, route};
+use crate::route::{Access, Method, Route, route};
 use crate::shape;
 use crate::wire::service::log::{LogAnswer, LogRequest};
 use crate::wire::service::metric::{MetricRequest, MetricsAnswer};
@@ -24,12 +23,24 @@ const QUERIES_MAX: usize = 500;
 const QUERIES: u32 = 100;
 
 pub(super) fn routes() -> Vec<Route> {
-    let data = may(Permission::DataWrite);
+    let data = Access::Project(Permission::DataWrite);
     vec![
-        route(Method::Post, LOGS, "ServiceGetLogs", may(Permission::LogsRead), "Lines that engine and agent wrote")
-            .taking(logs),
-        route(Method::Post, METRICS, "ServiceMetricsFetch", may(Permission::ServicesRead), "Figures over a period")
-            .taking(metrics),
+        route(
+            Method::Post,
+            LOGS,
+            "ServiceGetLogs",
+            Access::Project(Permission::LogsRead),
+            "Lines that engine and agent wrote",
+        )
+        .taking(logs),
+        route(
+            Method::Post,
+            METRICS,
+            "ServiceMetricsFetch",
+            Access::Project(Permission::ServicesRead),
+            "Figures over a period",
+        )
+        .taking(metrics),
         route(Method::Post, ACTIVITY, "ServiceQueryActivity", data, "What the sessions do now").taking(activity),
         route(Method::Post, STATISTICS, "PGServiceQueryStatistics", data, "Statistics of queries; none are kept")
             .taking(statistics),

@@ -3,7 +3,6 @@
 use farshore_types::access::Permission;
 use farshore_types::{Error, Result};
 
-use super::may;
 use crate::call::Call;
 use crate::route::{Access, Method, Route, route};
 use crate::wire::common::Nothing;
@@ -11,7 +10,7 @@ use crate::wire::service::pool::{ConnectionPoolCreate, ConnectionPoolUpdate};
 
 const ALL: &str = "/v1/project/{project}/service/{service}/connection_pool";
 const ONE: &str = "/v1/project/{project}/service/{service}/connection_pool/{pool_name}";
-const WRITE: Access = may(Permission::DataWrite);
+const WRITE: Access = Access::Project(Permission::DataWrite);
 const SUMMARY: &str = "Refused: connection pools are not offered";
 
 pub(super) fn routes() -> Vec<Route> {

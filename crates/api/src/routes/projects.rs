@@ -1,11 +1,10 @@
-//! Projects.
+//! Projects, each with its certificate authority. One that the caller is no member of is answered like one that is not there.
 
 use farshore_control::projects::{self, NewProject, Patch};
 use farshore_control::{pki, tags};
 use farshore_types::access::Permission;
 use farshore_types::{Error, Result};
 
-use super::may;
 use crate::call::Call;
 use crate::route::{Access, Method, Route, route};
 use crate::shape;
@@ -17,8 +16,8 @@ const ALL: &str = "/v1/project";
 const ONE: &str = "/v1/project/{project}";
 const CA: &str = "/v1/project/{project}/kms/ca";
 const ORGANIZATION: &str = "/v1/organization/{organization}";
-const READ: Access = may(Permission::ServicesRead);
-const WRITE: Access = may(Permission::ProjectWrite);
+const READ: Access = Access::Project(Permission::ServicesRead);
+const WRITE: Access = Access::Project(Permission::ProjectWrite);
 const MINE: Access = Access::Authenticated;
 
 pub(super) fn routes() -> Vec<Route> {

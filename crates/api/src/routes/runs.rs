@@ -4,7 +4,6 @@ use farshore_control::services;
 use farshore_types::Result;
 use farshore_types::access::Permission;
 
-use super::may;
 use crate::call::Call;
 use crate::route::{Access, Method, Route, route};
 use crate::shape;
@@ -12,7 +11,7 @@ use crate::wire::run::{RunAnswer, RunsAnswer};
 
 const ONE: &str = "/v1/project/{project}/run/{id}";
 const OF_SERVICE: &str = "/v1/project/{project}/service/{service}/run";
-const READ: Access = may(Permission::ServicesRead);
+const READ: Access = Access::Project(Permission::ServicesRead);
 
 pub(super) fn routes() -> Vec<Route> {
     vec![

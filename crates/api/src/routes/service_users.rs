@@ -1,10 +1,9 @@
-//! Accounts inside a service.
+//! Accounts inside a service that were made here. Their passwords go out to callers who may see them; for others they are empty.
 
 use farshore_control::services;
 use farshore_types::access::Permission;
 use farshore_types::{Error, Result};
 
-use super::may;
 use crate::call::Call;
 use crate::route::{Access, Method, Route, route};
 use crate::shape;
@@ -16,12 +15,13 @@ use crate::wire::service::user::{
 
 const ALL: &str = "/v1/project/{project}/service/{service}/user";
 const ONE: &str = "/v1/project/{project}/service/{service}/user/{username}";
-const WRITE: Access = may(Permission::UsersWrite);
+const WRITE: Access = Access::Project(Permission::UsersWrite);
 
 pub(super) fn routes() -> Vec<Route> {
     vec![
         route(Method::Post, ALL, "ServiceUserCreate", WRITE, "Makes an account with a new password").taking(create),
-        route(Method::Get, ONE, "ServiceUserGet", may(Permission::ServicesRead), "An account").answered_by(get),
+        route(Method::Get, ONE, "ServiceUserGet", Access::Project(Permission::ServicesRead), "An account")
+            .answered_by(get),
         route(Method::Put, ONE, "ServiceUserCredentialsModify", WRITE, "Gives an account another password")
             .taking(update),
         route(Method::Delete, ONE, "ServiceUserDelete", WRITE, "Removes an account").answered_by(delete),

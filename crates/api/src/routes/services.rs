@@ -9,7 +9,6 @@ use farshore_types::access::Permission;
 use farshore_types::{Error, Result, ServiceName};
 use serde_json::{Map, Value};
 
-use super::may;
 use crate::call::Call;
 use crate::route::{Access, Method, Route, route};
 use crate::shape;
@@ -22,19 +21,19 @@ use crate::wire::service::request::{ServiceCreate, ServiceUpdate};
 const ALL: &str = "/v1/project/{project}/service";
 const ONE: &str = "/v1/project/{project}/service/{service}";
 const CREDENTIALS: &str = "/v1/project/{project}/service/{service}/credentials/reset";
-const READ: Access = may(Permission::ServicesRead);
-const WRITE: Access = may(Permission::ServicesWrite);
+const READ: Access = Access::Project(Permission::ServicesRead);
+const WRITE: Access = Access::Project(Permission::ServicesWrite);
 
 pub(super) fn routes() -> Vec<Route> {
     let create = "Makes a service, empty or a fork. Who may recover, but not write, may only fork";
     vec![
         route(Method::Get, ALL, "ServiceList", READ, "The services of a project").answered_by(list),
-        route(Method::Post, ALL, "ServiceCreate", may(Permission::Recover), create).taking(self::create),
+        route(Method::Post, ALL, "ServiceCreate", Access::Project(Permission::Recover), create).taking(self::create),
         route(Method::Get, ONE, "ServiceGet", READ, "A service").answered_by(get),
         route(Method::Put, ONE, "ServiceUpdate", WRITE, "Changes a service; what is left out stays").taking(update),
         route(Method::Delete, ONE, "ServiceDelete", WRITE, "Ends a service; its backups are kept for a while")
             .answered_by(delete),
-        route(Method::Put, CREDENTIALS, "ServiceResetCredentials", may(Permission::UsersWrite), RESET)
+        route(Method::Put, CREDENTIALS, "ServiceResetCredentials", Access::Project(Permission::UsersWrite), RESET)
             .answered_by(reset_credentials),
     ]
 }

@@ -6,7 +6,6 @@ use farshore_control::tags::{self, On};
 use farshore_types::Result;
 use farshore_types::access::Permission;
 
-use super::may;
 use crate::call::Call;
 use crate::route::{Access, Method, Route, route};
 use crate::wire::common::Message;
@@ -14,9 +13,9 @@ use crate::wire::tag::{TagsAnswer, TagsChange};
 
 const OF_PROJECT: &str = "/v1/project/{project}/tags";
 const OF_SERVICE: &str = "/v1/project/{project}/service/{service}/tags";
-const READ: Access = may(Permission::ServicesRead);
-const PROJECT_WRITE: Access = may(Permission::ProjectWrite);
-const SERVICE_WRITE: Access = may(Permission::ConfigurationWrite);
+const READ: Access = Access::Project(Permission::ServicesRead);
+const PROJECT_WRITE: Access = Access::Project(Permission::ProjectWrite);
+const SERVICE_WRITE: Access = Access::Project(Permission::ConfigurationWrite);
 
 pub(super) fn routes() -> Vec<Route> {
     vec![

@@ -6,9 +6,8 @@ use farshore_types::access::Permission;
 use farshore_types::{Error, Result, Timestamp};
 use serde_json::Value;
 
-use super::may;
 use crate::call::Call;
-use crate::route::{Method, Route, route};
+use crate::route::{Access, Method, Route, route};
 use crate::wire::common::Time;
 use crate::wire::service::task::{Task, TaskAnswer, TaskCreate};
 
@@ -18,12 +17,18 @@ const ONE: &str = "/v1/project/{project}/service/{service}/task/{task_id}";
 const UPGRADE_CHECK: &str = "upgrade_check";
 
 pub(super) fn routes() -> Vec<Route> {
-    let configure = may(Permission::ConfigurationWrite);
+    let configure = Access::Project(Permission::ConfigurationWrite);
     vec![
         route(Method::Post, ALL, "ServiceTaskCreate", configure, "Checks whether a service could be upgraded")
             .taking(create),
-        route(Method::Get, ONE, "ServiceTaskGet", may(Permission::ServicesRead), "A check that was asked for")
-            .answered_by(get),
+        route(
+            Method::Get,
+            ONE,
+            "ServiceTaskGet",
+            Access::Project(Permission::ServicesRead),
+            "A check that was asked for",
+        )
+        .answered_by(get),
     ]
 }
 

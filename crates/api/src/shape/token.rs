@@ -1,4 +1,4 @@
-//! Access tokens.
+//! Access tokens as they are listed: by their first characters, never whole.
 
 use farshore_control::access;
 use farshore_control::rows;

@@ -1,4 +1,4 @@
-//! Users, tokens, projects, members.
+//! Who uses the platform: logging in, tokens from their making to their end, projects and those who are members in them.
 
 use serde_json::{Value, json};
 

@@ -52,15 +52,25 @@ pub fn a_service_is_made_backed_up_forked_powered_off_and_on(site: &Site) {
     let listed = backups(site, "life")["backups"].clone();
     let incremental: Vec<&Value> = listed.as_array().unwrap().iter().map(|backup| &backup["incremental"]).collect();
     assert_eq!(incremental, [&json!(false), &json!(true)], "the oldest first");
+    forked(site, &made);
+    changed(site);
+    powered_off_and_on(site, &uri);
+}
 
+fn forked(site: &Site, made: &Value) {
     let fork = site.service("fork", &json!({"user_config": {"service_to_fork_from": "life"}}));
     assert_eq!(fork["state"], "RUNNING");
     assert_ne!(fork["users"][0]["password"], made["users"][0]["password"]);
     let fork_id: ServiceId = fork["service_id"].as_str().unwrap().parse().unwrap();
     assert_eq!(site.hosts.password(&fork_id, "avnadmin").as_deref(), fork["users"][0]["password"].as_str());
+}
 
-    let put = format!("PUT {SERVICE}");
-    let update = |body: Value| site.ok(&put, &["main", "life"], &body)["service"].clone();
+fn update(site: &Site, body: &Value) -> Value {
+    site.ok(&format!("PUT {SERVICE}"), &["main", "life"], body)["service"].clone()
+}
+
+fn changed(site: &Site) {
+    let update = |body: Value| update(site, &body);
     update(json!({"plan": "startup-4", "user_config": {"backup_minute": 30}}));
     let kept = update(json!({"user_config": {}}))["user_config"].clone();
     assert_eq!(kept, json!({"backup_hour": 4, "backup_minute": 30}));
@@ -68,9 +78,12 @@ pub fn a_service_is_made_backed_up_forked_powered_off_and_on(site: &Site) {
     assert_eq!((&kept["user_config"]["backup_hour"], &kept["maintenance"]["dow"]), (&Value::Null, &json!("never")));
     let kept = update(json!({"maintenance": {"dow": "sunday", "time": "03:04:05"}}))["maintenance"].clone();
     assert_eq!(kept, json!({"dow": "sunday", "time": "03:04:05", "enabled": true, "updates": []}));
+}
 
+fn powered_off_and_on(site: &Site, uri: &str) {
+    let update = |body: Value| update(site, &body);
     update(json!({"termination_protection": true}));
-    let said = site.refused(403, &put, &["main", "life"], &json!({"powered": false}), &[]);
+    let said = site.refused(403, &format!("PUT {SERVICE}"), &["main", "life"], &json!({"powered": false}), &[]);
     assert_eq!(said, PROTECTED);
     assert_eq!(site.refused(403, &format!("DELETE {SERVICE}"), &["main", "life"], &Value::Null, &[]), PROTECTED);
     update(json!({"termination_protection": false}));

@@ -1,4 +1,4 @@
-//! Integrations and tags.
+//! Links between services from their making to their end, endpoints that are not offered, and tags of projects and services.
 
 use serde_json::{Value, json};
 
