@@ -29,6 +29,10 @@ class TheServerItself(unittest.TestCase):
         self.assertEqual(shown, [])
 
     def test_3_sigterm_ends_it_and_leaves_the_engines_running(self):
+        # What was terminated a moment ago may still be on its way out.
+        listed = self.platform.call("GET", "/project/main/service")["services"]
+        on = [one["service_name"] for one in listed if one["state"] != "POWEROFF"]
+        server.eventually(lambda: len(self.platform.engines()) <= len(on), 60, "terminated engines are gone")
         engines = self.platform.engines()
         self.assertEqual(self.platform.stop(), 0)
         self.assertEqual(engines - self.platform.engines(), set(), "an engine ended with the server")

@@ -232,6 +232,8 @@ pub trait Hosts: Send + Sync {
     fn restart(&self, service: &ServiceId, generation: Generation) -> Result<()>;
     /// Removes the node with all its data.
     fn remove(&self, service: &ServiceId, generation: Generation) -> Result<()>;
+    /// Ships everything that a running node has acknowledged until now; waits some seconds at most. Nothing happens where none runs.
+    fn catch_up(&self, service: &ServiceId) -> Result<()>;
     /// What a node is doing; never waits long.
     fn view(&self, service: &ServiceId) -> Result<NodeView>;
     /// Changes users and databases of a running node.

@@ -177,6 +177,16 @@ impl Member {
         })
     }
 
+    /// See [`super::Fleet::catch_up`].
+    pub fn catch_up(&self, patience: Duration) -> Result<()> {
+        let horizon = lock(&self.state).archiving.as_ref().map(|archiving| archiving.horizon().clone());
+        let Some(horizon) = horizon else { return Ok(()) };
+        match archiving::catch_up(&horizon, self.ground.host.clock.now(), patience) {
+            true => Ok(()),
+            false => Err(Error::transient(format!("the log of service {} is not shipped up to now yet", self.service))),
+        }
+    }
+
     /// See [`super::Fleet::stop`].
     pub fn stop(&self, generation: Generation) -> Result<()> {
         let mut state = self.take(generation)?;

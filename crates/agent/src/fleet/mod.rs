@@ -21,6 +21,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use farshore_objects::ObjectStore;
 use farshore_types::error::ErrorContext;
@@ -148,6 +149,12 @@ impl Fleet {
             durable::sync_directory(&orders(&self.ground.root))?;
         }
         Ok(())
+    }
+
+    /// Ships everything that a node's server has acknowledged until now. `Transient` where that takes longer than `patience`; nothing
+    /// happens where no log is archived.
+    pub fn catch_up(&self, service: &ServiceId, patience: Duration) -> Result<()> {
+        self.member(service)?.catch_up(patience)
     }
 
     /// What a node is doing. Never waits for work under way.

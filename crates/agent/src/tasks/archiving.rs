@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use farshore_engines::postgresql::wire::Settings as Server;
 use farshore_types::error::ErrorContext;
-use farshore_types::{Clock, Entropy, Error, Progress, Result};
+use farshore_types::{Clock, Entropy, Error, Progress, Result, Timestamp};
 use farshore_vault::Vault;
 use farshore_vault::format::notes::Purpose;
 use farshore_vault::journal::chains;
@@ -111,6 +111,13 @@ impl Archiving {
         };
         self.session.take().map_or(Ok(()), Session::end).and(archived)
     }
+}
+
+/// Ships everything that was acknowledged before a moment of the server's clock, at once; whether it is in the store in time, and told
+/// there.
+pub fn catch_up(horizon: &Horizon, moment: Timestamp, patience: Duration) -> bool {
+    horizon.change(|durable| durable.wanted = durable.wanted.max(moment));
+    horizon.wait(patience, |durable| durable.moment >= moment).moment >= moment
 }
 
 impl Drop for Archiving {

@@ -1,6 +1,7 @@
 //! Takes a backup, and reads back what the region holds then.
 
 use farshore_runs::{Done, Step, StepContext};
+use farshore_store::services;
 use farshore_types::Result;
 
 use super::{begin, change};
@@ -9,7 +10,17 @@ use crate::{Control, events, reconcile};
 
 /// In order.
 pub fn steps() -> Vec<Step<Control>> {
-    vec![Step { name: "take", act: take, undo: None }, Step { name: "record", act: record, undo: None }]
+    vec![Step { name: "take", act: take_if_on, undo: None }, Step { name: "record", act: record, undo: None }]
+}
+
+/// A service that was powered off or terminated since has had its last backup, or needs none.
+fn take_if_on(step: &StepContext<Control>) -> Result<Done> {
+    let id = step.service()?;
+    let service = step.context().store.read(|tx| services::get(tx, &id))?;
+    match service.is_some_and(|service| service.powered) {
+        true => take(step),
+        false => Ok(Done::nothing()),
+    }
 }
 
 /// Takes it.

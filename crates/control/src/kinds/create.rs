@@ -1,7 +1,7 @@
 //! Makes an empty service: a node, its users, and a first backup right after it opens.
 
 use farshore_runs::{Done, NewRun, Step, StepContext, enqueue};
-use farshore_store::services::Service;
+use farshore_store::services::{self, Service};
 use farshore_types::Result;
 use serde_json::{Value, json};
 
@@ -64,6 +64,11 @@ pub fn open(step: &StepContext<Control>) -> Result<Done> {
     let events = events::Recorder::of(step.context());
     Ok(Done::nothing().and(move |tx| {
         let text = format!("Service {} is running", service.name);
+        let wanted = services::get(tx, &service.id)?.is_some_and(|row| row.powered);
+        if !wanted {
+            // Terminated or powered off meanwhile: the next run sees to that.
+            return Ok(());
+        }
         change(tx, &service.id, |service| service.state = state::RUNNING.to_string())?;
         events.record(tx, &service.project_id, "farshore", "service_running", Some(&service.name), &text)?;
         enqueue(tx, &run, entropy.as_ref(), &signal).map(drop)

@@ -4,8 +4,9 @@ use farshore_runs::{Done, Step, StepContext};
 use farshore_types::Result;
 
 use super::back_up::{record, take};
-use super::{begin, create};
+use super::{begin, change, create};
 use crate::hosts::NodeState;
+use crate::services::state;
 use crate::{Control, events};
 
 /// In order.
@@ -40,6 +41,12 @@ fn close(step: &StepContext<Control>) -> Result<Done> {
     let (service, _) = begin(step)?;
     let events = events::Recorder::of(step.context());
     Ok(Done::nothing().and(move |tx| {
+        change(tx, &service.id, |row| {
+            // It may have been powered on again meanwhile: the next run does that.
+            if !row.powered {
+                row.state = state::POWEROFF.to_string();
+            }
+        })?;
         let text = format!("Service {} is powered off; its last moment is in its region", service.name);
         events.record(tx, &service.project_id, "farshore", "service_poweroff", Some(&service.name), &text)
     }))

@@ -65,10 +65,11 @@ fn a_power_cycle_keeps_address_and_passwords_and_takes_a_last_backup() {
     let power = |on: bool| Patch { powered: Some(on), ..Patch::default() };
     let update = |patch: &Patch| services::update(&scene.control, &scene.actor, PROJECT, "pg-1", patch);
     let off = update(&power(false)).unwrap();
-    assert_eq!((off.state.as_str(), off.powered), (state::POWEROFF, false));
+    assert_eq!((off.state.as_str(), off.powered), (state::REBALANCING, false));
     update(&power(false)).unwrap();
     scene.settle(&service.id);
     let off = scene.row(&service.id);
+    assert_eq!(off.state, state::POWEROFF);
     assert!(scene.backups(&service) == 2 && off.off_since.is_some() && off.next_backup_at.is_none());
     assert!(scene.hosts.order(&service.id).is_none(), "the node is gone");
     let database = services::create_database(&scene.control, &scene.actor, PROJECT, "pg-1", "shop");

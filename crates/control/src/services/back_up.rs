@@ -28,7 +28,7 @@ pub fn back_up(control: &Control, actor: &Actor, project: &str, name: &str) -> R
 
 /// Refuses what needs a running server.
 pub fn must_run(service: &Service) -> Result<()> {
-    if matches!(service.state.as_str(), state::RUNNING | state::REBALANCING) {
+    if service.powered && matches!(service.state.as_str(), state::RUNNING | state::REBALANCING) {
         return Ok(());
     }
     if !service.powered {

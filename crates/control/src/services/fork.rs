@@ -3,7 +3,7 @@
 use farshore_store::services::{self, Service};
 use farshore_store::{backups, projects};
 use farshore_types::access::Permission;
-use farshore_types::{Error, RegionName, Result, ServiceType, Target, TargetKind, Timestamp};
+use farshore_types::{Error, ErrorKind, RegionName, Result, ServiceType, Target, TargetKind, Timestamp};
 use serde_json::Value;
 
 use super::Actor;
@@ -74,13 +74,23 @@ pub fn start(control: &Control, source: &Source, given: &Config, region: &Region
         None => Target::latest(),
         Some(moment) => Target { kind: TargetKind::Time(moment), inclusive: true },
     };
+    // The newest moment is the one at which it is asked for, not the last one that was shipped.
+    if service.powered
+        && let Err(error) = control.hosts.catch_up(&service.id)
+    {
+        tracing::info!(service = %service.id, %error, "a fork begins with what its region holds");
+    }
     let from: RegionName = copy_for(control, service, region)?;
     let backup = given.text("recovery_basebackup_name").map(str::to_string);
     if backup.is_none() && control.store.read(|tx| backups::of_region(tx, &service.id, from.as_str(), 1))?.is_empty() {
         return Err(no_backup(service));
     }
     let order = RestoreOrder { region: from.clone(), source: service.id.clone(), target, backup: backup.clone() };
-    control.hosts.check_restore(&order)?;
+    // What is not there was asked for by the request's own fields.
+    control.hosts.check_restore(&order).map_err(|error| match (error.kind(), &backup) {
+        (ErrorKind::Missing, Some(_)) => error.with_kind(ErrorKind::Invalid),
+        _ => error,
+    })?;
     let moment = given.recovery_target_time()?.map(Timestamp::micros);
     Ok(Start { region: from, source: service.id.clone(), moment, backup, fork: true })
 }

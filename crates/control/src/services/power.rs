@@ -21,7 +21,8 @@ pub fn off(tx: &mut Tx<'_>, control: &Control, actor: &Actor, service: &mut Serv
     if backups::of_region(tx, &service.id, &service.region, 1)?.is_empty() {
         return Err(no_backup(service));
     }
-    (service.powered, service.state, service.off_since) = (false, state::POWEROFF.to_string(), Some(tx.now()));
+    // It answers until its last backup is taken.
+    (service.powered, service.state, service.off_since) = (false, state::REBALANCING.to_string(), Some(tx.now()));
     service.next_backup_at = None;
     let text = format!("Service {} is being powered off", service.name);
     ask(tx, control, actor, service, (kinds::POWER_OFF, json!({})), ("service_poweroff_request", &text))

@@ -198,6 +198,10 @@ impl Hosts for Untouched {
     fn view(&self, _: &ServiceId) -> Result<NodeView> {
         touched()
     }
+
+    fn catch_up(&self, _: &ServiceId) -> Result<()> {
+        touched()
+    }
     fn change(&self, _: &ServiceId, _: &Change) -> Result<()> {
         touched()
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use farshore_agent::fleet::{self, Certificate, Fleet, Order, Region, Restore, Server};
 use farshore_agent::host::Host;
@@ -18,6 +19,8 @@ use crate::installed;
 
 /// How often the log of a service is shipped.
 const INTERVAL_MS: u64 = 2000;
+/// How long whoever asks for the newest moment waits for it: a few intervals.
+const CATCH_UP_PATIENCE: Duration = Duration::from_secs(8);
 /// The superuser of every node.
 const SUPERUSER: &str = "postgres";
 /// `max_connections` for each GiB of a plan, and its bounds.
@@ -133,6 +136,10 @@ impl Hosts for LocalHosts {
 
     fn remove(&self, service: &ServiceId, generation: Generation) -> Result<()> {
         self.fleet.remove(service, generation)
+    }
+
+    fn catch_up(&self, service: &ServiceId) -> Result<()> {
+        self.fleet.catch_up(service, CATCH_UP_PATIENCE)
     }
 
     fn view(&self, service: &ServiceId) -> Result<NodeView> {

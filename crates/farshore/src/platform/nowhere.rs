@@ -41,6 +41,10 @@ impl Hosts for Nowhere {
     fn view(&self, _: &ServiceId) -> Result<NodeView> {
         refused()
     }
+
+    fn catch_up(&self, _: &ServiceId) -> Result<()> {
+        refused()
+    }
     fn change(&self, _: &ServiceId, _: &Change) -> Result<()> {
         refused()
     }

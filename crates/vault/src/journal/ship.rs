@@ -47,6 +47,8 @@ pub struct Durable {
     pub moment: Timestamp,
     /// Nothing that was acknowledged before this moment is missing: on an idle server newer than what any object tells.
     pub complete: Timestamp,
+    /// Somebody waits for this moment: what lies before it is shipped at once.
+    pub wanted: Timestamp,
     /// Why the last put failed, if it did.
     pub trouble: Option<String>,
     /// The stream that is archived into, once it is not the one that was asked for: the server's log had parted from it.

@@ -82,7 +82,8 @@ impl<'a> Receiving<'a> {
             }
             let now = self.task.clock.monotonic();
             self.watch(now);
-            if !self.chunk.is_empty() && now.saturating_sub(self.chunk_since) >= self.task.interval {
+            let due = now.saturating_sub(self.chunk_since) >= self.task.interval || self.is_waited_for();
+            if !self.chunk.is_empty() && due {
                 self.ship(stream)?;
             }
             self.mark(stream, now)?;
@@ -213,7 +214,7 @@ impl<'a> Receiving<'a> {
 
     /// On an idle server: says from time to time that there is still nothing newer.
     fn mark(&mut self, stream: &mut Stream, now: Duration) -> Result<()> {
-        let due = now.saturating_sub(self.marked) >= self.mark_pause;
+        let due = now.saturating_sub(self.marked) >= self.mark_pause || self.is_waited_for();
         if !due || !self.chunk.is_empty() || self.caught_up <= self.shipped_moment || self.until.is_some() {
             return Ok(());
         }
@@ -224,6 +225,12 @@ impl<'a> Receiving<'a> {
         let mark =
             Shipment { timeline: self.timeline, from: self.chunk_from, bytes: Vec::new(), moment: self.caught_up };
         self.send(stream, mark)
+    }
+
+    /// Whether somebody waits for a moment that was reached and is not told by any object yet.
+    fn is_waited_for(&self) -> bool {
+        let wanted = self.task.horizon.now().wanted;
+        wanted > self.shipped_moment && self.caught_up >= wanted
     }
 
     fn status(&mut self, stream: &mut Stream, now: Duration) -> Result<()> {
