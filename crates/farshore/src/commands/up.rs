@@ -25,7 +25,9 @@ pub fn run(args: &UpArgs, as_json: bool, clock: &Arc<dyn Clock>) -> Result<ExitC
     let host = platform::host(clock)?;
     let secure = listen.tls.is_some();
     let platform = Platform::start(&place, &config, listen, &host)?;
-    announce(&place, &url(platform.address(), secure, &config.names), as_json);
+    let url = url(platform.address(), secure, &config.names);
+    place.tell_address(&url)?;
+    announce(&place, &url, as_json);
     signals.forever().next();
     // The second signal ends the process at once, which loses nothing but time.
     std::thread::spawn(move || {
@@ -35,6 +37,7 @@ pub fn run(args: &UpArgs, as_json: bool, clock: &Arc<dyn Clock>) -> Result<ExitC
             tracing::error!(%error, "the second signal did not end the process");
         }
     });
+    place.forget_address()?;
     platform.stop();
     if !as_json {
         output::say("Stopped. Databases run on; the next `farshore up` finds them, `farshore down` stops them.");

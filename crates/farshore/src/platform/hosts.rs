@@ -189,7 +189,7 @@ impl Hosts for LocalHosts {
         for line in text.lines() {
             match (stamp(line), lines.last_mut()) {
                 (Some((at, text)), _) => {
-                    lines.push(LogLine { at, unit: "postgresql".to_string(), text: text.to_string() })
+                    lines.push(LogLine { at, unit: "postgresql".to_string(), text: text.to_string() });
                 }
                 // A message goes on over several lines.
                 (None, Some(last)) => {

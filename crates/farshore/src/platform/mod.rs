@@ -86,6 +86,7 @@ impl Platform {
     pub fn start(place: &Place, config: &Config, listen: Listen, host: &Host) -> Result<Platform> {
         place.make(host)?;
         let lock = place.lock()?;
+        place.forget_address()?;
         let seal = keys::seal(place, host.entropy.as_ref())?;
         let recovery = keys::recovery(place, host.entropy.as_ref())?;
         for region in &config.settings.regions {

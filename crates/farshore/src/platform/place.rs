@@ -8,7 +8,7 @@ use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use farshore_agent::account::check_reachable;
-use farshore_agent::durable::Lock;
+use farshore_agent::durable::{self, Lock, Rights};
 use farshore_agent::host::Host;
 use farshore_agent::place::default_data_directory;
 use farshore_engines::postgresql::conf;
@@ -25,14 +25,17 @@ const AROUND_ID: &str = "/host/nodes//run/.s.PGSQL.65535";
 /// Bytes of an id that begins with seven bytes of the service's name.
 const ID_BYTES_MIN: usize = 24;
 /// What may lie in the folder.
-const OURS: [&str; 12] = [
+const OURS: [&str; 15] = [
     "farshore.db",
     "farshore.db-wal",
+    "farshore.db-journal",
     "farshore.db-shm",
     "master.key",
     "master.key.tmp",
     "admin-token",
     "admin-token.tmp",
+    "address",
+    "address.tmp",
     "keys",
     "regions",
     "host",
@@ -125,6 +128,26 @@ impl Place {
     /// A token of the administrator.
     pub fn admin_token(&self) -> PathBuf {
         self.root.join("admin-token")
+    }
+
+    /// Where the API listens, while it does: read by commands on this machine, which send the token there.
+    pub fn address(&self) -> PathBuf {
+        self.root.join("address")
+    }
+
+    /// Says where the API listens.
+    pub fn tell_address(&self, url: &str) -> Result<()> {
+        durable::write(&self.address(), format!("{url}\n").as_bytes(), Rights::PRIVATE)
+    }
+
+    /// Whoever listens there later is not us.
+    pub fn forget_address(&self) -> Result<()> {
+        match fs::remove_file(self.address()) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(Error::io(error, "remove", self.address().display()))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// One identity for each region, and the one for recovery until it is moved away.

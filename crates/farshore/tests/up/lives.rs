@@ -56,6 +56,7 @@ fn only_the_way_to_the_nodes_is_open_to_others() {
         ("farshore.db-shm", 0o600),
         ("master.key", 0o600),
         ("admin-token", 0o600),
+        ("address", 0o600),
         ("up.lock", 0o600),
         ("keys", 0o700),
         ("keys/recovery.key", 0o600),
@@ -73,7 +74,7 @@ fn only_the_way_to_the_nodes_is_open_to_others() {
     let mut names: Vec<String> =
         fs::read_dir(&data).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
-    assert_eq!(names.len(), 9, "nothing that the table above does not have: {names:?}");
+    assert_eq!(names.len(), 10, "nothing that the table above does not have: {names:?}");
 }
 
 #[test]
