@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::client::args::{BackupVerb, CloudArgs, ProjectArgs, RunArgs, ServiceArgs, UserArgs};
+
 /// Databases on your own machines that survive the loss of a region.
 #[derive(Debug, Parser)]
 #[command(name = "farshore", version, propagate_version = true)]
@@ -31,6 +33,16 @@ pub enum Command {
     /// Tokens of a platform, made on its machine.
     #[command(subcommand)]
     Token(TokenCommand),
+    /// Services of a platform: make, fork, look at, change, end.
+    Service(ServiceArgs),
+    /// Projects of a platform.
+    Project(ProjectArgs),
+    /// Regions of a platform.
+    Cloud(CloudArgs),
+    /// Accounts inside the services of a platform.
+    User(UserArgs),
+    /// What a platform is doing, and has done.
+    Run(RunArgs),
     /// Look into a region's store: list, show, verify, restore and export backups. Needs nothing but the store and a key.
     #[command(subcommand)]
     Vault(VaultCommand),
@@ -40,7 +52,7 @@ pub enum Command {
         /// Where to write it; must not exist. Only you can read it.
         file: PathBuf,
     },
-    /// Take one backup of a running server.
+    /// Backups of a platform's services; or one backup of a running server, without a platform.
     #[command(subcommand)]
     Backup(BackupCommand),
     /// Protect a running server: archive its log without pause and back it up on time, until interrupted.
@@ -199,10 +211,12 @@ pub struct ProtectArgs {
     pub control: Option<PathBuf>,
 }
 
-/// Servers that can be backed up.
+/// Backups of services, and servers that can be backed up without a platform.
 #[derive(Debug, Subcommand)]
 pub enum BackupCommand {
-    /// PostgreSQL 13 to 18.
+    #[command(flatten)]
+    OfService(BackupVerb),
+    /// Take one backup of a running server that no platform knows: PostgreSQL 13 to 18.
     #[command(
         after_help = "Example:\n  farshore backup pg --host /run/postgresql --store file:///srv/north --identity north.key"
     )]

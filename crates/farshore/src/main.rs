@@ -1,6 +1,7 @@
 //! The binary: settings to wiring. Commands live in [`commands`], one per file; what they print goes through [`output`].
 
 mod cli;
+mod client;
 mod commands;
 mod installed;
 mod output;

@@ -9,12 +9,11 @@ use farshore_types::{Clock, Progress, Result, SystemEntropy, units};
 use farshore_vault::journal::WAL;
 use serde_json::json;
 
-use crate::cli::BackupCommand;
+use crate::cli::SourceArgs;
 use crate::{output, progress, source};
 
 /// Takes the backup. Exit status 3 if pages of the source are damaged: the backup is kept, and flagged.
-pub fn run(command: &BackupCommand, as_json: bool, clock: &Arc<dyn Clock>) -> Result<ExitCode> {
-    let BackupCommand::Pg { source: args, full } = command;
+pub fn run(args: &SourceArgs, full: bool, as_json: bool, clock: &Arc<dyn Clock>) -> Result<ExitCode> {
     let server = source::server(args)?;
     super::attach::check_rights(args, &server, clock)?;
     let task = TakeBackup {
@@ -23,7 +22,7 @@ pub fn run(command: &BackupCommand, as_json: bool, clock: &Arc<dyn Clock>) -> Re
         vault: source::vault(&args.region, clock.clone())?,
         stream: WAL.to_string(),
         horizon: None,
-        full: *full,
+        full,
         checkpoint: Checkpoint::Fast,
         settings: source::settings(&args.region),
         clock: clock.clone(),

@@ -38,7 +38,18 @@ pub fn run(command: &ForkCommand, as_json: bool, clock: Arc<dyn Clock>) -> Resul
     let binary = std::env::current_exe().doing("find", "this program")?;
     let workers = usize::from(*width);
     let named = superuser.clone();
-    let fork = Fork { vault, backup: None, target, volume, installation, port, superuser: named, binary, workers, host: &host };
+    let fork = Fork {
+        vault,
+        backup: None,
+        target,
+        volume,
+        installation,
+        port,
+        superuser: named,
+        binary,
+        workers,
+        host: &host,
+    };
     let counted = Arc::new(Progress::default());
     let shown = progress::show("restore", counted.clone(), clock.clone());
     let opened = fork.run(&counted)?;

@@ -20,7 +20,8 @@ use std::sync::Arc;
 
 use farshore_types::{Clock, Result, SystemClock};
 
-use crate::cli::{Cli, Command};
+use crate::cli::{BackupCommand, Cli, Command};
+use crate::client;
 
 /// Runs what was typed.
 pub fn run(cli: &Cli) -> Result<ExitCode> {
@@ -28,7 +29,13 @@ pub fn run(cli: &Cli) -> Result<ExitCode> {
     match &cli.command {
         Command::Vault(command) => vault::run(command, cli.json, clock),
         Command::Keygen { file } => keygen::run(file, cli.json),
-        Command::Backup(command) => backup::run(command, cli.json, &clock),
+        Command::Service(args) => client::service(args, cli.json, &clock),
+        Command::Project(args) => client::project(args, cli.json, &clock),
+        Command::Cloud(args) => client::cloud(args, cli.json, &clock),
+        Command::User(args) => client::user(args, cli.json, &clock),
+        Command::Run(args) => client::run(args, cli.json, &clock),
+        Command::Backup(BackupCommand::OfService(verb)) => client::backup(verb, cli.json, &clock),
+        Command::Backup(BackupCommand::Pg { source, full }) => backup::run(source, *full, cli.json, &clock),
         Command::Attach(command) => attach::run(command, cli.json, clock),
         Command::Agent(command) => agent::run(command, cli.json, &clock),
         Command::Copy(args) => copy::run(args, cli.json, clock),

@@ -1,0 +1,74 @@
+//! What can be typed to the platform's API, one noun per file. No logic here.
+
+mod common;
+mod others;
+mod service;
+
+pub use common::{ApiArgs, WaitArgs};
+pub use others::{BackupVerb, CloudArgs, CloudVerb, ProjectArgs, ProjectVerb, RunArgs, RunVerb, UserArgs, UserVerb};
+pub use service::{CreateArgs, ServiceArgs, ServiceVerb, State, UpdateArgs};
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use crate::cli::Cli;
+
+    fn parses(line: &str) -> bool {
+        Cli::try_parse_from(line.split_whitespace()).is_ok()
+    }
+
+    #[test]
+    fn what_the_help_shows_is_understood() {
+        for line in [
+            "farshore service list",
+            "farshore service list --deleted --json",
+            "farshore --json service get pg-1 --project main --data /srv/farshore",
+            "farshore service get pg-1 --uri",
+            "farshore service create pg-1 --type pg --plan startup-4 --cloud local-north -c pg.work_mem=8 --wait",
+            "farshore service create f --fork-from pg-1 --at 2026-11-21T10:15:00Z --fork-project main --cloud local-south",
+            "farshore service create f --type pg --plan startup-4 --fork-from pg-1 --backup 7 --wait --timeout-s 60",
+            "farshore service update pg-1 --power-off --wait",
+            "farshore service update pg-1 -c backup_hour=3 --reset backup_minute --protect",
+            "farshore service wait pg-1 --state poweroff",
+            "farshore service terminate pg-1 --force",
+            "farshore service undelete pg-1-0123456789abcdef --wait",
+            "farshore service logs pg-1 -n 20 --follow",
+            "farshore backup list pg-1 --project main",
+            "farshore backup create pg-1 --wait",
+            "farshore backup access pg-1 --to /srv/keys",
+            "farshore backup pg --store file:///srv/north --identity north.key",
+            "farshore project list",
+            "farshore project get",
+            "farshore project create test --cloud local-south",
+            "farshore project use test",
+            "farshore cloud list",
+            "farshore user list pg-1",
+            "farshore user create pg-1 dora",
+            "farshore user password-reset pg-1 dora --password-file new",
+            "farshore user delete pg-1 dora",
+            "farshore run list pg-1",
+            "farshore run watch 0123 --timeout-s 5",
+        ] {
+            assert!(parses(line), "{line}");
+        }
+    }
+
+    #[test]
+    fn what_contradicts_itself_is_refused() {
+        for line in [
+            "farshore service create f --type pg --plan startup-4 --at 2026-11-21T10:15:00Z",
+            "farshore service create f --type pg --plan startup-4 --fork-project other",
+            "farshore service create f --plan startup-4",
+            "farshore service create f --type pg",
+            "farshore service update pg-1 --power-on --power-off",
+            "farshore service update pg-1 --protect --unprotect",
+            "farshore service wait pg-1 --state gone",
+            "farshore service wait pg-1 --timeout-s 0",
+            "farshore backup list",
+            "farshore run watch",
+        ] {
+            assert!(!parses(line), "{line}");
+        }
+    }
+}

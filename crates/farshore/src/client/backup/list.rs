@@ -1,0 +1,79 @@
+//! `farshore backup list`: the backups of a service, and which moments can be restored.
+
+use std::process::ExitCode;
+
+use farshore_types::{Error, Result, units};
+
+use crate::client::answers::{Backup, Backups};
+use crate::client::caller::Client;
+use crate::client::text::{count, moment, phase_line, plain, window};
+use crate::output::table;
+
+/// Lists them, the newest last.
+pub fn run(client: &Client, service: &str) -> Result<ExitCode> {
+    let answer = client.api.get(&client.path(&["service", service, "backups"])?)?;
+    client.answer(&answer, || {
+        let unreadable = |error| Error::invalid(format!("the platform's answer cannot be read: {error}"));
+        Ok(sentences(service, &serde_json::from_value(answer.clone()).map_err(unreadable)?))
+    })
+}
+
+fn sentences(service: &str, backups: &Backups) -> String {
+    let mut lines = vec![format!("Service {service} has {}.", count(backups.backups.len(), "backup"))];
+    lines.extend(window(backups));
+    lines.extend(
+        backups.backup_progress.iter().filter_map(|phase| {
+            phase_line(&format!("A backup of {service} is being taken"), std::slice::from_ref(phase))
+        }),
+    );
+    if !backups.backups.is_empty() {
+        let row = |backup: &Backup| {
+            let kind = match backup.incremental {
+                Some(true) => "incremental",
+                Some(false) => "full",
+                None => "",
+            };
+            let (size, place) = (units::bytes(backup.data_size), plain(&backup.storage_location));
+            vec![plain(&backup.backup_name), moment(&backup.backup_time), size, kind.to_string(), place]
+        };
+        let rows: Vec<Vec<String>> = backups.backups.iter().map(row).collect();
+        lines.push(table(&["name", "taken (UTC)", "data", "kind", "region"], &rows));
+    }
+    lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn backups_stand_in_a_table_below_what_can_be_restored() {
+        let backups = serde_json::from_value(json!({
+            "backups": [
+                {"backup_name": "b-1", "backup_time": "2026-11-20T03:07:00Z", "data_size": 23_000_000,
+                 "storage_location": "local-north", "additional_regions": [], "incremental": false},
+                {"backup_name": "b-2", "backup_time": "2026-11-21T03:07:00Z", "data_size": 24_000_000,
+                 "storage_location": "local-north", "additional_regions": [], "incremental": true},
+            ],
+            "pitr": {"primary_region": {"pitr_range_start": "2026-11-20T03:07:00Z", "pitr_range_end": null},
+                     "additional_regions": []},
+            "scheduled_backup_time": {"backup_hour": 3, "backup_minute": 7, "backup_interval_hours": 24},
+            "backup_progress": {"phase": "basebackup", "min": 0, "max": 2000, "current": 1000,
+                                "unit": "bytes_uncompressed", "completed": false},
+        }))
+        .unwrap();
+        assert_eq!(
+            sentences("pg-1", &backups),
+            "Service pg-1 has 2 backups.\n\
+             Every moment from 2026-11-20 03:07:00 UTC until now can be restored.\n\
+             Backups are due at 03:07 UTC every day.\n\
+             A backup of pg-1 is being taken: basebackup: 1.00 kB of 2.00 kB (50 %)\n\
+             name  taken (UTC)             data  kind         region\n\
+             b-1   2026-11-20 03:07:00  23.0 MB  full         local-north\n\
+             b-2   2026-11-21 03:07:00  24.0 MB  incremental  local-north"
+        );
+        assert_eq!(sentences("pg-1", &Backups::default()), "Service pg-1 has no backups.");
+    }
+}

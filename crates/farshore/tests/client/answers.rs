@@ -1,0 +1,63 @@
+//! What a platform with one service answers to every call that the client knows.
+
+use serde_json::{Value, json};
+
+use crate::canned::{Asked, Canned, refusal, run, service};
+
+/// Such a platform.
+pub fn platform() -> Canned {
+    Canned::start(|asked| match answer(asked) {
+        Value::Null => refusal(&format!("{} {} is not expected", asked.method, asked.path), 404),
+        answer => (200, answer),
+    })
+}
+
+fn answer(asked: &Asked) -> Value {
+    let path = asked.path.strip_prefix("/project/main").unwrap_or(&asked.path);
+    match (asked.method.as_str(), path) {
+        ("GET", "/project") => json!({"projects": [project()], "project_membership": {"main": "owner"}}),
+        ("POST", "/project") => json!({"project": {"project_name": "test", "default_cloud": "local-south"}}),
+        ("GET", "") => json!({"project": project()}),
+        ("GET", "/clouds") => json!({"clouds": [{"cloud_name": "local-north", "cloud_description": "North",
+            "geo_region": "europe", "provider": "local"}]}),
+        ("GET", "/service-types/pg") => json!({"user_config_schema": {"properties": {
+            "backup_hour": {"type": ["integer", "null"]}, "pg": {"properties": {"work_mem": {"type": "integer"}}}}}}),
+        ("GET", "/service") => json!({"services": [service("RUNNING")]}),
+        ("POST", "/service") => json!({"service": service("REBUILDING")}),
+        ("GET" | "PUT", "/service/pg-1") => json!({"service": service("RUNNING")}),
+        ("DELETE", "/service/pg-1") => json!({"message": "Deleted"}),
+        ("GET", "/service/pg-1/backups") => backups(),
+        ("POST", "/service/pg-1/backups") => json!({"run": run("r7", "waiting", None)}),
+        ("POST", "/service/pg-1/metrics") => json!({"metrics": {"data_at_risk": {"data": {
+            "cols": [], "rows": [["2026-11-21T10:00:00Z", 2.0]]}}}}),
+        ("POST", "/service/pg-1/logs") => json!({"logs": [{"time": "2026-11-21T10:15:00Z", "hostname": "pg-1-1",
+            "unit": "postgresql", "msg": "ready"}], "offset": "1.1", "first_log_offset": "1.1"}),
+        ("GET", "/service/pg-1/run") => json!({"runs": [run("r7", "done", None)]}),
+        ("GET", "/run/r7") => json!({"run": run("r7", "done", None)}),
+        ("GET", "/deleted-services") => json!({"services": [{"service_id": "pg-1-00ff", "service_name": "pg-1",
+            "service_type": "pg", "plan": "startup-4", "cloud_name": "local-north",
+            "create_time": "2026-11-20T00:00:00Z", "delete_time": "2026-11-21T10:15:00Z",
+            "kept_until": "2026-12-21T10:15:00Z"}]}),
+        ("POST", "/deleted-services/pg-1-00ff/undelete") => json!({"service": service("REBUILDING")}),
+        ("POST", "/service/pg-1/user") => {
+            json!({"user": {"username": "dora", "password": "new-hush", "type": "normal"}})
+        }
+        ("PUT", "/service/pg-1/user/dora") => json!({"service": service("RUNNING")}),
+        ("DELETE", "/service/pg-1/user/dora") => json!({"message": "Deleted"}),
+        _ => Value::Null,
+    }
+}
+
+fn project() -> Value {
+    json!({"project_name": "main", "default_cloud": "local-north", "organization_id": "org"})
+}
+
+fn backups() -> Value {
+    json!({
+        "backups": [{"backup_name": "b-1", "backup_time": "2026-11-21T10:00:05Z", "data_size": 23_000_000,
+                     "storage_location": "local-north", "additional_regions": [], "incremental": false}],
+        "pitr": {"primary_region": {"pitr_range_start": "2026-11-21T10:00:05Z", "pitr_range_end": null},
+                 "additional_regions": []},
+        "scheduled_backup_time": {"backup_hour": 3, "backup_minute": 7, "backup_interval_hours": 24},
+    })
+}

@@ -1,0 +1,106 @@
+//! The client against the platform itself: a service through its life, as a person types it.
+
+use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+use serde_json::Value;
+
+use crate::canned::{Ended, bare};
+use crate::support::cluster::run;
+use crate::support::installation;
+
+/// A platform of the real program; stopped, with its databases, when dropped.
+struct Up {
+    child: Child,
+    folder: tempfile::TempDir,
+    variables: Vec<(&'static str, String)>,
+}
+
+impl Up {
+    fn start() -> Up {
+        let readable = std::fs::Permissions::from_mode(0o755);
+        let folder = tempfile::Builder::new().permissions(readable).tempdir_in("/tmp").unwrap();
+        let mut up = bare("--json up --listen 127.0.0.1:0 --data");
+        let mut child = up.arg(folder.path().join("d")).stdout(Stdio::piped()).spawn().unwrap();
+        let mut said = String::new();
+        for line in BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok) {
+            said.push_str(&line);
+            if line == "}" {
+                break;
+            }
+        }
+        let said: Value = serde_json::from_str(&said).unwrap_or_else(|error| panic!("{error}: {said}"));
+        let text = |key: &str| said[key].as_str().unwrap().to_string();
+        let token = std::fs::read_to_string(text("token_file")).unwrap().trim().to_string();
+        let variables =
+            vec![("AIVEN_WEB_URL", text("url")), ("AIVEN_AUTH_TOKEN", token), ("AIVEN_PROJECT", text("project"))];
+        Up { child, folder, variables }
+    }
+
+    fn farshore(&self, line: &str) -> Command {
+        let mut command = bare(line);
+        command.envs(self.variables.iter().map(|(name, value)| (*name, value.as_str())));
+        command
+    }
+
+    fn good(&self, line: &str) -> String {
+        Ended::of(&mut self.farshore(line)).good()
+    }
+
+    fn json(&self, line: &str) -> Value {
+        serde_json::from_str(&self.good(&format!("{line} --json"))).unwrap()
+    }
+
+    fn sql(&self, service: &str, sql: &str) -> String {
+        let uri = self.good(&format!("service get {service} --uri"));
+        let psql = installation().program("psql").unwrap();
+        run(Command::new(psql).args(["-XAtq", "-v", "ON_ERROR_STOP=1", "-c", sql, uri.trim()])).trim().to_string()
+    }
+}
+
+impl Drop for Up {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let down: PathBuf = self.folder.path().join("d");
+        let _ = bare("down --data").arg(down).output();
+    }
+}
+
+#[test]
+fn a_person_takes_a_service_through_its_life() {
+    let up = Up::start();
+    assert!(up.good("project list").contains("main"));
+    assert!(up.good("cloud list").contains("local-south"));
+    // The folder says where and who, on the platform's own machine.
+    let mut here = bare("project list --data");
+    assert!(Ended::of(here.arg(up.folder.path().join("d"))).good().contains("main"));
+    up.good("service create pg-1 --type pg --plan startup-4 --cloud local-north --wait --timeout-s 300");
+    up.sql("pg-1", "CREATE TABLE notes AS SELECT generate_series(1, 1000) AS n");
+    let told = up.good("service get pg-1");
+    assert!(told.starts_with("Service pg-1 is running in local-north.\n"), "{told}");
+    up.good("backup create pg-1 --wait --timeout-s 300");
+    assert!(!up.json("backup list pg-1")["backups"].as_array().unwrap().is_empty());
+    assert!(up.good("run list pg-1").contains("backup"));
+
+    up.good("user create pg-1 dora");
+    assert!(up.good("user list pg-1").contains("dora"));
+    up.good("user delete pg-1 dora");
+
+    let keys = up.folder.path().join("keys");
+    let mut access = up.farshore("--json backup access pg-1 --to");
+    let access: Value = serde_json::from_str(&run(access.arg(keys))).unwrap();
+    let mut shell = Command::new("sh");
+    run(shell.args(["-ec", access["command"].as_str().unwrap()]).current_dir(up.folder.path()));
+    assert!(up.folder.path().join("pg-1.dump").metadata().unwrap().len() > 0);
+
+    up.good("service create f --fork-from pg-1 --cloud local-north --wait --timeout-s 300");
+    assert_eq!(up.sql("f", "SELECT count(*) FROM notes"), "1000");
+    let id = up.json("service get pg-1")["service"]["service_id"].as_str().unwrap().to_string();
+    assert!(up.good("service terminate pg-1 --force").contains(&id));
+    assert!(up.good("service list --deleted").contains(&id));
+    up.good(&format!("service undelete {id} --wait --timeout-s 300"));
+    assert_eq!(up.sql("pg-1", "SELECT count(*) FROM notes"), "1000");
+}
