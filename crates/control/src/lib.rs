@@ -23,9 +23,11 @@ pub mod projects;
 pub mod reconcile;
 pub mod rows;
 pub mod seal;
+pub mod service;
 pub mod services;
 pub mod settings;
 pub mod tags;
+pub mod upkeep;
 
 #[cfg(test)]
 mod lifecycle;

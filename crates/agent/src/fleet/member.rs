@@ -19,11 +19,12 @@ use farshore_vault::journal::WAL;
 use farshore_vault::{Vault, backup};
 
 use super::certificate::{Certificate, door};
+use super::ground::{Ground, order_file};
 use super::measure::Measured;
 use super::observe::{self, Observed};
 use super::order::Order;
 use super::report::{Address, Recovered, Restore, Taken};
-use super::{Ground, accounts, order_file, stock};
+use super::{accounts, stock};
 use crate::host::Host;
 use crate::postgres::{self, Node, Spec, Status};
 use crate::tasks::archiving::{self, Archiving};

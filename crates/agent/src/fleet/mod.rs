@@ -10,6 +10,7 @@
 mod accounts;
 mod certificate;
 mod figures;
+mod ground;
 mod measure;
 mod member;
 mod observe;
@@ -19,45 +20,27 @@ mod stock;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use farshore_objects::ObjectStore;
 use farshore_types::error::ErrorContext;
 use farshore_types::{Error, Generation, Progress, Result, ServiceId, Timestamp};
 
 use crate::durable::{self, Lock};
-use crate::host::Host;
 
 pub use certificate::Certificate;
+pub use ground::{Ground, Stores};
 pub use observe::{Observed, Server};
 pub use order::{Order, Region};
 pub use report::{Address, Recovered, Restore, Taken};
 pub use stock::{Held, Stock};
 
+use ground::{order_file, orders};
 use member::Member;
 
 /// Nodes of one agent.
 pub const NODES_MAX: usize = 1000;
-
-/// How a region's store is opened: the caller chooses the layers around it.
-pub type Stores = Arc<dyn Fn(&Region) -> Result<Arc<dyn ObjectStore>> + Send + Sync>;
-
-/// What a fleet works with.
-#[derive(Clone)]
-pub struct Ground {
-    /// Whose accounts, which clock.
-    pub host: Host,
-    /// Holds `orders` and `nodes`; others must be able to pass through it.
-    pub root: PathBuf,
-    /// The farshore program, which recovering servers run to fetch their log.
-    pub binary: PathBuf,
-    /// Opens stores.
-    pub stores: Stores,
-    /// Threads for each backup, restore and archiver.
-    pub workers: usize,
-}
 
 /// The nodes of one agent. Only one process at a time has them.
 pub struct Fleet {
@@ -244,14 +227,6 @@ impl Fleet {
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<ServiceId, Arc<Member>>> {
         self.members.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn orders(root: &Path) -> PathBuf {
-    root.join("orders")
-}
-
-fn order_file(root: &Path, service: &ServiceId) -> PathBuf {
-    orders(root).join(format!("{service}.json"))
 }
 
 fn make_directory(path: &Path, mode: u32) -> Result<()> {

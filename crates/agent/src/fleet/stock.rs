@@ -11,8 +11,9 @@ use farshore_vault::format::manifest::BackupKind;
 use farshore_vault::names::{self, BackupId};
 use farshore_vault::{Identity, Recipient, Repository, Vault};
 
+use super::ground::Ground;
 use super::order::Region;
-use super::{Ground, Restore};
+use super::report::Restore;
 use crate::tasks::windows::Windows;
 
 /// Objects that are listed before they are deleted.

@@ -4,9 +4,9 @@ use farshore_runs::{Done, Step, StepContext};
 use farshore_store::services;
 use farshore_types::Result;
 
-use super::{begin, change};
+use super::step::{begin, change};
 use crate::hosts::BackupReport;
-use crate::{Control, events, reconcile};
+use crate::{Control, events, upkeep};
 
 /// In order.
 pub fn steps() -> Vec<Step<Control>> {
@@ -37,9 +37,9 @@ pub fn record(step: &StepContext<Control>) -> Result<Done> {
     let report: Option<BackupReport> = step.output_if_done("take")?;
     let stock = control.hosts.stock(&control.settings.region(&service.region)?.name, &service.id)?;
     let (now, events) = (control.clock.now(), events::Recorder::of(control));
-    let next = reconcile::next_backup(control, &service, now)?;
+    let next = upkeep::next_backup(control, &service, now)?;
     Ok(Done::nothing().and(move |tx| {
-        reconcile::keep_stock(tx, &service.id, &service.region, &stock, now)?;
+        upkeep::keep_stock(tx, &service.id, &service.region, &stock, now)?;
         change(tx, &service.id, |service| service.next_backup_at = next)?;
         let Some(report) = report else { return Ok(()) };
         let text = format!("Backup {} of service {} was taken", report.name, service.name);

@@ -5,9 +5,10 @@ use farshore_types::Result;
 use serde::Deserialize;
 
 use super::create::keep_address;
-use super::{begin, change, node_order};
+use super::order::node_order;
+use super::step::{begin, change};
 use crate::Control;
-use crate::services::state;
+use crate::service::state;
 
 /// The input of the run.
 #[derive(Deserialize)]

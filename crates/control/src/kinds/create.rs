@@ -5,9 +5,11 @@ use farshore_store::services::{self, Service};
 use farshore_types::Result;
 use serde_json::{Value, json};
 
-use super::{BACK_UP, begin, change, node_order};
+use super::names::BACK_UP;
+use super::order::node_order;
+use super::step::{begin, change};
 use crate::hosts::{Change, NodeAddress};
-use crate::services::{ADMINISTRATOR, FIRST_DATABASE, Secrets, state};
+use crate::service::{ADMINISTRATOR, FIRST_DATABASE, Secrets, state};
 use crate::{Control, events};
 
 /// In order.

@@ -4,9 +4,9 @@ use farshore_store::services::Service;
 use farshore_types::{Error, Generation, Plan, Result, ServiceType};
 use serde_json::Value;
 
-use crate::config::Config;
 use crate::hosts::NodeOrder;
-use crate::services::schema;
+use crate::upkeep::config;
+use crate::upkeep::schema;
 use crate::{Control, catalog, pki};
 
 /// From where one may connect unless the options say otherwise.
@@ -34,14 +34,6 @@ pub fn node_order(control: &Control, service: &Service, generation: Generation) 
         certificate: issued.certificate,
         key: issued.key,
     })
-}
-
-/// The options of a service.
-pub fn config(service: &Service) -> Result<Config> {
-    match &service.user_config {
-        Value::Object(map) => Ok(Config::from_map(map.clone())),
-        _ => Err(Error::corrupt(format!("the options of service {} are no object", service.id))),
-    }
 }
 
 fn number<T: TryFrom<u64>>(service: &Service, fact: &str) -> Result<T> {

@@ -4,9 +4,10 @@ use farshore_runs::{Done, Step, StepContext};
 use farshore_types::Result;
 
 use super::back_up::{record, take};
-use super::{begin, change, create};
+use super::create;
+use super::step::{begin, change};
 use crate::hosts::NodeState;
-use crate::services::state;
+use crate::service::state;
 use crate::{Control, events};
 
 /// In order.

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::create::{keep_address, open, prepare, remove};
-use super::{begin, change, node_order};
+use super::order::node_order;
+use super::step::{begin, change};
 use crate::Control;
 use crate::hosts::RestoreOrder;
 

@@ -3,8 +3,9 @@
 use farshore_runs::{Done, Step, StepContext};
 use farshore_types::{ErrorKind, Result};
 
-use super::{begin, create};
-use crate::{Control, reconcile};
+use super::create;
+use super::step::begin;
+use crate::{Control, upkeep};
 
 /// In order.
 pub fn steps() -> Vec<Step<Control>> {
@@ -33,5 +34,5 @@ fn record(step: &StepContext<Control>) -> Result<Done> {
     let (service, _) = begin(step)?;
     let (region, now) = (&control.settings.region(&service.region)?.name, control.clock.now());
     let Ok(stock) = control.hosts.stock(region, &service.id) else { return Ok(Done::nothing()) };
-    Ok(Done::nothing().and(move |tx| reconcile::keep_stock(tx, &service.id, &service.region, &stock, now)))
+    Ok(Done::nothing().and(move |tx| upkeep::keep_stock(tx, &service.id, &service.region, &stock, now)))
 }

@@ -1,4 +1,4 @@
-//! From creation to destruction.
+//! What becomes of a service from its creation to the destruction of its keys: each verb, what it refuses, and what is left.
 
 use farshore_types::ErrorKind;
 use serde_json::json;

@@ -6,8 +6,8 @@ mod stock;
 mod supervise;
 
 pub use retention::{expire, shred};
-pub use schedule::{due_backups, next_backup};
-pub use stock::{keep_stock, refresh};
+pub use schedule::due_backups;
+pub use stock::refresh;
 pub use supervise::supervise;
 
 use farshore_store::services::{self, Service};

@@ -4,8 +4,8 @@ use farshore_store::services;
 use farshore_types::{Plan, Result, ServiceType};
 
 use super::each_service;
-use crate::kinds::config;
 use crate::policy::retention;
+use crate::upkeep::config;
 use crate::{Control, catalog, events};
 
 /// Terminated services that are looked at in one call.

@@ -1,16 +1,16 @@
 //! Backups on time. The time of the next one is data in the service's row: a platform that was down catches a missed one up, once.
 
 use farshore_runs::{NewRun, enqueue};
-use farshore_store::services::{self, Service};
-use farshore_store::{backups, runs};
-use farshore_types::{Plan, Result, ServiceType, Timestamp};
+use farshore_store::runs;
+use farshore_store::services;
+use farshore_types::Result;
 use serde_json::json;
 
 use super::each_service;
-use crate::kinds::config;
-use crate::policy::{retention, schedule};
-use crate::services::state;
-use crate::{Control, catalog, kinds};
+use crate::policy::schedule;
+use crate::service::state;
+use crate::upkeep::interval_hours;
+use crate::{Control, kinds};
 
 /// Asks for every backup that is due. One that still runs holds the next one back.
 pub fn due_backups(control: &Control) -> Result<()> {
@@ -35,22 +35,4 @@ pub fn due_backups(control: &Control) -> Result<()> {
             enqueue(tx, &run, control.entropy.as_ref(), &control.signal).map(drop)
         })
     })
-}
-
-/// When the next backup of a service is due after one that was just taken; `None` where it takes none, or is off.
-pub fn next_backup(control: &Control, service: &Service, now: Timestamp) -> Result<Option<Timestamp>> {
-    let service_type: ServiceType = service.service_type.parse()?;
-    if !service.powered || !farshore_types::backup_policy::has_backups(service_type) {
-        return Ok(None);
-    }
-    let newest = control.store.read(|tx| backups::of_region(tx, &service.id, &service.region, 1))?;
-    let last = newest.first().map_or(now, |backup| backup.taken_at.max(now));
-    let times = (service.backup_hour, service.backup_minute);
-    Ok(Some(schedule::next(last, times, interval_hours(control, service)?)))
-}
-
-fn interval_hours(control: &Control, service: &Service) -> Result<u32> {
-    let service_type: ServiceType = service.service_type.parse()?;
-    let plans = catalog::plans(control, service_type);
-    Ok(retention::interval_hours(Plan::find(&plans, service_type, &service.plan)?, &config(service)?))
 }

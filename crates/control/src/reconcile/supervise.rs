@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 
 use super::each_service;
 use crate::hosts::NodeState;
-use crate::services::{restored, state};
+use crate::service::state;
+use crate::services::restored;
 use crate::{Control, events, kinds};
 
 /// Looks at every node once.

@@ -1,17 +1,20 @@
 //! A new service, empty or a fork.
 
 use farshore_runs::{NewRun, enqueue};
+use farshore_store::projects::{self, Project};
 use farshore_store::services::{self, Service};
-use farshore_store::{Tx, projects, tags as kept};
-use farshore_types::{Error, Plan, Result, ServiceName, ServiceType};
+use farshore_store::{Tx, tags as kept};
+use farshore_types::{Error, Plan, RegionName, Result, ServiceName, ServiceType};
 use serde_json::{Value, json};
 
+use super::Actor;
 use super::fork::{self, Source};
-use super::secrets::{Secrets, new_password};
-use super::{ADMINISTRATOR, Actor, state};
 use crate::access::no_project;
-use crate::config::{Config, Limits, Purpose, Schema};
+use crate::config::{Config, Purpose};
+use crate::kinds::Start;
 use crate::policy::schedule;
+use crate::service::{ADMINISTRATOR, Secrets, new_password, state};
+use crate::upkeep::schema;
 use crate::{Control, catalog, events, kinds, tags};
 
 /// What is asked for, as it came in.
@@ -37,8 +40,47 @@ pub struct NewService {
     pub tags: std::collections::BTreeMap<String, String>,
 }
 
+/// What was asked for and may be made.
+struct Checked {
+    name: ServiceName,
+    service_type: ServiceType,
+    plan: String,
+    disk_mib: u64,
+    /// Options that may be shown, and those that are secret.
+    config: Config,
+    secret: Config,
+    project: Project,
+    region: RegionName,
+    major: u32,
+    source: Option<Source>,
+    start: Option<Start>,
+}
+
 /// Checks everything, then adds the service and the run that makes it.
 pub fn create(control: &Control, actor: &Actor, project: &str, asked: &NewService) -> Result<Service> {
+    let checked = check(control, actor, project, asked)?;
+    let service = row(control, &checked, asked)?;
+    let name = &checked.name;
+    control.store.write(|tx| {
+        free_name(tx, control, &service.project_id, name)?;
+        services::insert(tx, &service).map_err(|error| taken(error, name.as_str()))?;
+        kept::replace(tx, kept::Owner::Service(service.id.as_str()), &asked.tags)?;
+        let (kind, input, event, text) = match &checked.start {
+            None => (kinds::CREATE, json!({}), "service_create", format!("Created service {name}")),
+            Some(start) => {
+                let text = format!("Created service {name} as a fork of {}", start.source);
+                (kinds::RESTORE, start.input()?, "service_fork", text)
+            }
+        };
+        let (project, subject) = (service.project_id.clone(), service.id.to_string());
+        let run = NewRun { kind, project, subject, input };
+        enqueue(tx, &run, control.entropy.as_ref(), &control.signal)?;
+        events::record(tx, control, &service.project_id, &actor.user, event, Some(name.as_str()), &text)
+    })?;
+    Ok(service)
+}
+
+fn check(control: &Control, actor: &Actor, project: &str, asked: &NewService) -> Result<Checked> {
     let name: ServiceName = asked.name.parse()?;
     tags::must_be_well_formed(&asked.tags)?;
     let service_type: ServiceType = asked.service_type.parse()?;
@@ -51,13 +93,9 @@ pub fn create(control: &Control, actor: &Actor, project: &str, asked: &NewServic
     // Once for itself, so that a wrong option is told before its source is looked for.
     let given = schema.validate(&asked.user_config, Purpose::Create)?;
     let source = fork::find(control, actor, project, service_type, &given)?;
-    let (config, secret) = match &source {
-        None => schema.secrets_apart(&given),
-        Some(source) => {
-            let config = schema.validate(&asked.user_config, Purpose::Fork { source: &source.config })?;
-            schema.secrets_apart(&config)
-        }
-    };
+    let taken_over = |source: &Source| schema.validate(&asked.user_config, Purpose::Fork { source: &source.config });
+    let whole = source.as_ref().map(taken_over).transpose()?;
+    let (config, secret) = schema.secrets_apart(whole.as_ref().unwrap_or(&given));
     let (project, region) = control.store.read(|tx| {
         let project = projects::by_name(tx, project)?.ok_or_else(|| no_project(project))?;
         free_name(tx, control, &project.id, &name)?;
@@ -65,68 +103,50 @@ pub fn create(control: &Control, actor: &Actor, project: &str, asked: &NewServic
         Ok((project, region))
     })?;
     let region = control.settings.region(&region)?.name.clone();
-    let major = major(control, service_type, &config, source.as_ref(), region.as_str())?;
+    let major = major(control, service_type, &config, source.as_ref(), &region)?;
     let start = source.as_ref().map(|source| fork::start(control, source, &given, &region)).transpose()?;
-    let id = name.new_id_within(control.settings.service_id_bytes_max, control.entropy.as_ref())?;
-    let mut secrets = match &source {
+    let plan = plan.name.clone();
+    Ok(Checked { name, service_type, plan, disk_mib, config, secret, project, region, major, source, start })
+}
+
+fn row(control: &Control, checked: &Checked, asked: &NewService) -> Result<Service> {
+    let id = checked.name.new_id_within(control.settings.service_id_bytes_max, control.entropy.as_ref())?;
+    let mut secrets = match &checked.source {
         Some(source) => fork::new_passwords(control, source)?,
-        None => Secrets { options: secret.map().clone(), ..Secrets::default() },
+        None => Secrets { options: checked.secret.map().clone(), ..Secrets::default() },
     };
-    let password = secret
-        .text("admin_password")
-        .map_or_else(|| new_password(control.entropy.as_ref()), |text| Ok(text.to_string()))?;
+    let given = checked.secret.text("admin_password").map(str::to_string);
+    let password = given.map_or_else(|| new_password(control.entropy.as_ref()), Ok)?;
     secrets.passwords.insert(ADMINISTRATOR.to_string(), password);
+    let (backup_hour, backup_minute) = schedule::times(&checked.config, control.entropy.as_ref())?;
     let now = control.clock.now();
-    let times = schedule::times(&config, control.entropy.as_ref())?;
-    let service = Service {
-        id: id.clone(),
-        project_id: project.id.clone(),
-        name: name.to_string(),
-        service_type: service_type.name().to_string(),
-        plan: plan.name.clone(),
-        region: region.to_string(),
+    Ok(Service {
+        sealed: Some(secrets.close(control, &id)?),
+        id,
+        project_id: checked.project.id.clone(),
+        name: checked.name.to_string(),
+        service_type: checked.service_type.name().to_string(),
+        plan: checked.plan.clone(),
+        region: checked.region.to_string(),
         backup_region: None,
         state: state::REBUILDING.to_string(),
         powered: true,
-        user_config: Value::Object(config.map().clone()),
-        disk_mb: disk_mib,
+        user_config: Value::Object(checked.config.map().clone()),
+        disk_mb: checked.disk_mib,
         termination_protection: asked.termination_protection,
         maintenance: asked.maintenance.clone(),
         generation: 1,
-        sealed: Some(secrets.close(control, &id)?),
-        facts: json!({ "major": major }),
-        forked_from: source.as_ref().map(|source| source.service.id.clone()),
-        backup_hour: times.0,
-        backup_minute: times.1,
+        facts: json!({ "major": checked.major }),
+        forked_from: checked.source.as_ref().map(|source| source.service.id.clone()),
+        backup_hour,
+        backup_minute,
         next_backup_at: None,
         off_since: None,
         created_at: now,
         updated_at: now,
         deleted_at: None,
         shredded_at: None,
-    };
-    control.store.write(|tx| {
-        free_name(tx, control, &project.id, &name)?;
-        services::insert(tx, &service).map_err(|error| taken(error, name.as_str()))?;
-        kept::replace(tx, kept::Owner::Service(id.as_str()), &asked.tags)?;
-        let (kind, input, event, text) = match &start {
-            None => (kinds::CREATE, json!({}), "service_create", format!("Created service {name}")),
-            Some(start) => {
-                let text = format!("Created service {name} as a fork of {}", start.source);
-                (kinds::RESTORE, start.input()?, "service_fork", text)
-            }
-        };
-        let run = NewRun { kind, project: project.id.clone(), subject: id.to_string(), input };
-        enqueue(tx, &run, control.entropy.as_ref(), &control.signal)?;
-        events::record(tx, control, &project.id, &actor.user, event, Some(name.as_str()), &text)
-    })?;
-    Ok(service)
-}
-
-/// The options of a type under this platform's limits.
-pub fn schema(control: &Control, service_type: ServiceType) -> Schema {
-    let limits = Limits { additional_backup_regions_max: control.settings.backup_regions_max };
-    Schema::of(service_type, &limits)
+    })
 }
 
 fn free_name(tx: &mut Tx<'_>, control: &Control, project: &str, name: &ServiceName) -> Result<()> {
@@ -159,12 +179,11 @@ fn major(
     service_type: ServiceType,
     config: &Config,
     source: Option<&Source>,
-    region: &str,
+    region: &RegionName,
 ) -> Result<u32> {
     let key = format!("{}_version", service_type.name());
     let asked: Option<u32> = config.text(&key).and_then(|text| text.parse().ok());
-    let region = control.settings.region(region)?.name.clone();
-    let here = control.hosts.versions(&region, service_type.name())?;
+    let here = control.hosts.versions(region, service_type.name())?;
     let wanted = match (source.map(Source::major).transpose()?, asked) {
         (Some(source), Some(asked)) if source != asked => {
             let what = format!("{key} is {asked}, but the service that is forked has version {source}");

@@ -7,11 +7,11 @@ use farshore_types::{Error, ErrorKind, RegionName, Result, ServiceType, Target, 
 use serde_json::Value;
 
 use super::Actor;
-use super::secrets::{Secrets, new_password};
 use crate::access::no_project;
 use crate::config::Config;
 use crate::hosts::RestoreOrder;
 use crate::kinds::Start;
+use crate::service::{Secrets, new_password};
 use crate::{Control, access, catalog};
 
 /// Backups that are looked at.

@@ -5,9 +5,9 @@ use farshore_types::{Error, Result};
 
 use super::back_up::must_run;
 use super::read::in_project;
-use super::secrets::{Secrets, new_password};
 use super::{ADMINISTRATOR, Actor, FIRST_DATABASE};
 use crate::hosts::Change;
+use crate::service::{Secrets, new_password};
 use crate::{Control, events};
 
 /// Users of a service with their passwords, where we know them; the administrator first.

@@ -6,13 +6,13 @@ use farshore_store::services::{self, Service};
 use farshore_types::{Error, Plan, Result, ServiceType};
 use serde_json::{Value, json};
 
-use super::create::schema;
 use super::read::in_project;
-use super::secrets::Secrets;
 use super::{Actor, power, state};
 use crate::config::{Config, Purpose};
-use crate::kinds::config;
 use crate::policy::{retention, schedule};
+use crate::service::Secrets;
+use crate::upkeep::config;
+use crate::upkeep::schema;
 use crate::{Control, catalog, events, kinds};
 
 /// What is asked for; `None` stays as it is.
