@@ -10,5 +10,7 @@ mod answers;
 mod asked;
 mod canned;
 mod refused;
+mod tls;
+mod up;
 mod waited;
 mod whole;
