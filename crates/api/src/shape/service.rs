@@ -57,7 +57,7 @@ pub(crate) fn service(call: &Call, row: rows::Service) -> Result<Service> {
         maintenance: maintenance(row),
         service_integrations: links.iter().map(|one| integration::integration(one, project, &linked)).collect(),
         service_notifications: notifications(&overview),
-        metadata: metadata(row),
+        metadata: metadata(&overview),
         features: Object::new(),
         group_list: vec!["default".to_string()],
         tags: tags::list(control, project, tags::On::Service(&row.name))?,
@@ -118,13 +118,16 @@ fn notifications(overview: &Overview) -> Vec<ServiceNotification> {
     overview.notices.iter().map(one).collect()
 }
 
-/// What is known of the version.
-fn metadata(row: &rows::Service) -> Object {
+/// What is known of the version; and what would be lost with the node now, in seconds of data.
+fn metadata(overview: &Overview) -> Object {
     let mut metadata = Map::new();
     for fact in ["major", "version"] {
-        if let Some(value) = row.facts.get(fact) {
+        if let Some(value) = overview.service.facts.get(fact) {
             metadata.insert(fact.to_string(), json!(value));
         }
+    }
+    if let Some(node) = overview.node.as_ref().filter(|node| node.state == NodeState::Ready) {
+        metadata.insert("data_at_risk_seconds".to_string(), json!(node.at_risk_s));
     }
     metadata
 }
