@@ -41,12 +41,14 @@ pub struct Service {
     pub metadata: Metadata,
 }
 
-/// What is known of a service's version.
+/// What is known of a service's version, and of its node.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub struct Metadata {
     pub version: Option<Value>,
     pub major: Option<Value>,
+    /// Seconds of data that would be lost with the node now.
+    pub data_at_risk_seconds: Option<f64>,
 }
 
 /// A node.

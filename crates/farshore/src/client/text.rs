@@ -30,6 +30,11 @@ pub fn count(number: usize, noun: &str) -> String {
     }
 }
 
+/// The name of a type out of its description: `PostgreSQL - relational database` is PostgreSQL.
+pub fn kind_name(description: &str) -> String {
+    plain(description.split(" - ").next().unwrap_or_default())
+}
+
 /// What a state of the API means.
 pub fn state(word: &str) -> String {
     match word {

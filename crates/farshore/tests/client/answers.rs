@@ -28,8 +28,6 @@ fn answer(asked: &Asked) -> Value {
         ("DELETE", "/service/pg-1") => json!({"message": "Deleted"}),
         ("GET", "/service/pg-1/backups") => backups(),
         ("POST", "/service/pg-1/backups") => json!({"run": run("r7", "waiting", None)}),
-        ("POST", "/service/pg-1/metrics") => json!({"metrics": {"data_at_risk": {"data": {
-            "cols": [], "rows": [["2026-11-21T10:00:00Z", 2.0]]}}}}),
         ("POST", "/service/pg-1/logs") => json!({"logs": [{"time": "2026-11-21T10:15:00Z", "hostname": "pg-1-1",
             "unit": "postgresql", "msg": "ready"}], "offset": "1.1", "first_log_offset": "1.1"}),
         ("GET", "/service/pg-1/run") => json!({"runs": [run("r7", "done", None)]}),

@@ -147,7 +147,7 @@ pub fn service(state: &str) -> Value {
                                "sslmode": "require", "user": "avnadmin"},
         "users": [{"username": "avnadmin", "password": "hush", "type": "primary"},
                   {"username": "dora", "password": "new-hush", "type": "normal"}],
-        "node_states": [], "service_notifications": [], "metadata": {"version": "15.13"},
+        "node_states": [], "service_notifications": [], "metadata": {"version": "15.13", "data_at_risk_seconds": 2.0},
     })
 }
 

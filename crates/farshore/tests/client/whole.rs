@@ -19,7 +19,7 @@ fn a_person_takes_a_service_through_its_life() {
     up.good("service create pg-1 --type pg --plan startup-4 --cloud local-north --wait --timeout-s 300");
     up.sql("pg-1", "CREATE TABLE notes AS SELECT generate_series(1, 1000) AS n");
     let told = up.good("service get pg-1");
-    assert!(told.starts_with("Service pg-1 is running in local-north.\n"), "{told}");
+    assert!(told.starts_with("Service pg-1 is running in local-north.\nYou would lose "), "{told}");
     up.good("backup create pg-1 --wait --timeout-s 300");
     assert!(!up.json("backup list pg-1")["backups"].as_array().unwrap().is_empty());
     assert!(up.good("run list pg-1").contains("backup"));

@@ -18,7 +18,7 @@ use super::tools::{Tool, tool};
 use crate::client::answers::{Service, part};
 use crate::client::api::path;
 use crate::client::caller::Client;
-use crate::client::text::plain;
+use crate::client::text::{kind_name, plain};
 use crate::output;
 
 const PRIVATE_FOLDER: u32 = 0o700;
@@ -66,7 +66,7 @@ pub fn run(client: &Client, name: &str, to: Option<&Path>) -> Result<ExitCode> {
     }
     output::say(&format!(
         "The usual tool for {} is {} ({}).",
-        plain(&service.service_type_description),
+        kind_name(&service.service_type_description),
         tool.program,
         tool.page
     ));
@@ -84,7 +84,7 @@ fn elsewhere(client: &Client, service: &Service, tool: Tool) -> Result<ExitCode>
         true => output::json(&json!({"tool": tool.program, "page": tool.page})),
         false => output::say(&format!(
             "The usual tool for {} is {} ({}).",
-            plain(&service.service_type_description),
+            kind_name(&service.service_type_description),
             tool.program,
             tool.page
         )),

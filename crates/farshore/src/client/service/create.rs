@@ -35,7 +35,7 @@ pub fn run(client: &Client, args: &CreateArgs) -> Result<ExitCode> {
     let answer = wait::until(client, &args.name, State::Running, args.wait.timeout_s)?;
     client.answer(&answer, || {
         let service: Service = part(&answer, "service")?;
-        Ok(super::get::sentences(&service, &Backups::default(), None))
+        Ok(super::get::sentences(&service, &Backups::default()))
     })
 }
 

@@ -4,12 +4,12 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use farshore_types::{Error, Result, units};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::ask::service;
 use crate::client::answers::{Backups, Service};
 use crate::client::caller::Client;
-use crate::client::text::{count, headline, moment, phase_line, plain, window};
+use crate::client::text::{count, headline, kind_name, moment, phase_line, plain, window};
 use crate::output;
 
 /// Says how it is.
@@ -17,9 +17,8 @@ pub fn describe(client: &Client, name: &str) -> Result<ExitCode> {
     let (answer, service) = service(client, name)?;
     client.answer(&answer, || {
         let backups = client.api.get(&client.path(&["service", name, "backups"])?)?;
-        let figures = client.api.post(&client.path(&["service", name, "metrics"])?, &json!({"period": "hour"}))?;
         let backups: Backups = serde_json::from_value(backups).unwrap_or_default();
-        Ok(sentences(&service, &backups, at_risk_s(&figures)))
+        Ok(sentences(&service, &backups))
     })
 }
 
@@ -37,24 +36,12 @@ pub fn uri(client: &Client, name: &str) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Seconds of data that would be lost, as last measured.
-fn at_risk_s(figures: &Value) -> Option<f64> {
-    let rows = figures.pointer("/metrics/data_at_risk/data/rows")?.as_array()?;
-    rows.last()?.get(1)?.as_f64().filter(|seconds| seconds.is_finite() && *seconds >= 0.0)
-}
-
 /// What a person wants to know of a service.
-pub fn sentences(service: &Service, backups: &Backups, at_risk_s: Option<f64>) -> String {
+pub fn sentences(service: &Service, backups: &Backups) -> String {
     let mut lines = vec![headline(service)];
+    let at_risk_s = service.metadata.data_at_risk_seconds;
     lines.extend(at_risk_s.filter(|_| service.state == "RUNNING").map(risk));
-    let version = service.metadata.version.as_ref().or(service.metadata.major.as_ref());
-    let version = version.map(|version| format!(" {}", version.as_str().map_or_else(|| version.to_string(), plain)));
-    let kind = format!("{}{}", plain(&service.service_type_description), version.unwrap_or_default());
-    lines.push(format!(
-        "It is a {kind} with plan {}, made {} UTC.",
-        plain(&service.plan),
-        moment(&service.create_time)
-    ));
+    lines.push(format!("{}, plan {}, made {} UTC.", kind(service), plain(&service.plan), moment(&service.create_time)));
     lines.extend(stored(backups));
     lines.extend(window(backups));
     lines.extend(connection(service));
@@ -65,6 +52,17 @@ pub fn sentences(service: &Service, backups: &Backups, at_risk_s: Option<f64>) -
         format!("{word}{}", plain(&notification.message))
     }));
     lines.join("\n")
+}
+
+/// What it is and in which version, without what stands around both.
+fn kind(service: &Service) -> String {
+    let name = kind_name(&service.service_type_description);
+    let version = service.metadata.version.as_ref().or(service.metadata.major.as_ref());
+    let version = version.map(|version| version.as_str().map_or_else(|| version.to_string(), plain));
+    match version.as_deref().and_then(|version| version.split(' ').next()) {
+        Some(version) => format!("{name} {version}"),
+        None => name,
+    }
 }
 
 /// How much would be lost with the node.
@@ -103,12 +101,12 @@ mod tests {
 
     fn running() -> Service {
         serde_json::from_value(json!({
-            "service_name": "pg-1", "service_type": "pg", "service_type_description": "PostgreSQL", "state": "RUNNING",
+            "service_name": "pg-1", "service_type": "pg", "service_type_description": "PostgreSQL - relational database", "state": "RUNNING",
             "plan": "startup-4", "cloud_name": "local-north", "create_time": "2026-11-21T10:00:00Z",
             "service_uri": "postgres://avnadmin:hush@127.0.0.1:5433/defaultdb?sslmode=require",
             "service_uri_params": {"host": "127.0.0.1", "port": "5433", "user": "avnadmin", "dbname": "defaultdb",
                                    "password": "hush", "sslmode": "require"},
-            "metadata": {"version": "15.13"},
+            "metadata": {"version": "15.13 (Debian 15.13-0)", "data_at_risk_seconds": 2.0},
             "node_states": [{"name": "pg-1-1", "state": "running", "progress_updates": []}],
             "service_notifications": [{"level": "warning", "message": "The disk is full"}],
         }))
@@ -129,10 +127,10 @@ mod tests {
     #[test]
     fn a_running_service_is_told_in_sentences_without_its_password() {
         assert_eq!(
-            sentences(&running(), &stored(), Some(2.0)),
+            sentences(&running(), &stored()),
             "Service pg-1 is running in local-north.\n\
              You would lose 2.0 s of data.\n\
-             It is a PostgreSQL 15.13 with plan startup-4, made 2026-11-21 10:00:00 UTC.\n\
+             PostgreSQL 15.13, plan startup-4, made 2026-11-21 10:00:00 UTC.\n\
              It has 2 backups, the newest of 2026-11-21 10:10:05 UTC with 23.0 MB of data in local-north.\n\
              Every moment from 2026-11-21 10:00:05 UTC until now can be restored.\n\
              It listens at 127.0.0.1, port 5433: user avnadmin, database defaultdb. farshore service get pg-1 --uri shows the password.\n\
@@ -145,21 +143,20 @@ mod tests {
         let mut service = Service { state: "POWEROFF".to_string(), ..running() };
         service.service_uri_params.clear();
         service.service_notifications.clear();
-        let text = sentences(&service, &Backups::default(), Some(2.0));
-        assert!(text.starts_with("Service pg-1 is powered off in local-north.\nIt is a PostgreSQL"), "{text}");
+        let text = sentences(&service, &Backups::default());
+        assert!(text.starts_with("Service pg-1 is powered off in local-north.\nPostgreSQL"), "{text}");
         assert_eq!(text.lines().count(), 2, "{text}");
     }
 
     #[test]
-    fn the_newest_figure_says_what_is_at_risk() {
-        let figures = json!({"metrics": {"data_at_risk": {"data": {"rows": [["t1", 9.0], ["t2", 1.5]]}}}});
-        assert_eq!(at_risk_s(&figures), Some(1.5));
-        for nothing in [json!({}), json!({"metrics": {"data_at_risk": {"data": {"rows": []}}}})] {
-            assert_eq!(at_risk_s(&nothing), None);
-        }
-        for (seconds, expect) in
-            [(0.0, "no data"), (0.04, "no data"), (0.5, "0.5 s of data"), (75.0, "1 min 15 s of data")]
-        {
+    fn what_is_at_risk_is_said_as_a_span() {
+        for (seconds, expect) in [
+            (0.0, "no data"),
+            (0.04, "no data"),
+            (0.5, "0.5 s of data"),
+            (75.0, "1 min 15 s of data"),
+            (-1.0, "no data"),
+        ] {
             assert_eq!(risk(seconds), format!("You would lose {expect}."));
         }
     }

@@ -30,7 +30,7 @@ pub fn run(client: &Client, args: &UpdateArgs) -> Result<ExitCode> {
     }
     let answer = client.api.put(&client.path(&["service", args.name.as_str()])?, &Value::Object(request))?;
     if !args.wait.wait {
-        return client.answer(&answer, || Ok(format!("Service {} is changed. {}", args.name, next(&answer)?)));
+        return client.answer(&answer, || Ok(format!("Changed. {}", next(&answer)?)));
     }
     let state = if args.power_off { State::Poweroff } else { State::Running };
     let answer = wait::until(client, &args.name, state, args.wait.timeout_s)?;
