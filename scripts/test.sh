@@ -21,3 +21,13 @@ elif [ "${CI:-}" = true ]; then
 else
   say "SKIPPED: the independent reader (no Python with cryptography and zstandard)"
 fi
+
+# The API, driven by three versions of the client avn.
+if [ -n "${FARSHORE_TEST_AVN:-}" ]; then
+  cargo build -q -p farshore "${locked[@]}"
+  python3 tests/avn/run.py
+elif [ "${CI:-}" = true ]; then
+  die "no avn (scripts/install.sh test)"
+else
+  say "SKIPPED: the client avn (scripts/install.sh test)"
+fi

@@ -28,7 +28,7 @@ use super::{accounts, stock};
 use crate::host::Host;
 use crate::postgres::{self, Node, Spec, Status};
 use crate::tasks::archiving::{self, Archiving};
-use crate::tasks::fork::Fork;
+use crate::tasks::fork::{self, Fork};
 use crate::tasks::take_backup::TakeBackup;
 
 /// How long a start may take; crash recovery is part of it.
@@ -72,23 +72,23 @@ impl Member {
     pub fn new(ground: &Ground, order: Order) -> Result<Member> {
         let volume = ground.root.join("nodes").join(order.service.as_str());
         let host = accounts::host_for(&ground.host, &order.service)?;
-        let node = match postgres::adopt(&volume, &host) {
-            Ok(node) => Some(node),
-            Err(error) if error.kind() == ErrorKind::Missing => None,
-            Err(error) => return Err(error),
+        // A restore that was not finished is no node yet: the same restore, asked for again, goes on with it.
+        let node = match fork::is_unfinished(&volume)? {
+            true => None,
+            false => match postgres::adopt(&volume, &host) {
+                Ok(node) => Some(node),
+                Err(error) if error.kind() == ErrorKind::Missing => None,
+                Err(error) => return Err(error),
+            },
         };
         let (service, shown) = (order.service.clone(), Mutex::new(Observed::of_order(&order)));
         let state =
             Mutex::new(State { order, host, node, archiving: None, trouble: None, measured: Measured::default() });
-        Ok(Member {
-            ground: ground.clone(),
-            service,
-            volume,
-            state,
-            shown,
-            busy: AtomicBool::new(false),
-            told: Mutex::default(),
-        })
+        let (busy, told) = (AtomicBool::new(false), Mutex::default());
+        let member = Member { ground: ground.clone(), service, volume, state, shown, busy, told };
+        // Before anybody asks: nobody may take a node for absent that was only not looked at yet.
+        member.show(&mut lock(&member.state));
+        Ok(member)
     }
 
     /// See [`super::Fleet::provision`].
@@ -133,7 +133,14 @@ impl Member {
             workers: self.ground.workers,
             host: &host,
         };
-        let opened = fork.run(progress)?;
+        let opened = match fork.run(progress) {
+            // It was open already, and whoever made it died before that was recorded: nobody else has seen it, so it is made anew.
+            Err(error) if error.kind() == ErrorKind::Conflict && fork::is_unfinished(&self.volume)? => {
+                self.clear(&state.host)?;
+                fork.run(progress)?
+            }
+            outcome => outcome?,
+        };
         state.node = Some(postgres::adopt(&self.volume, &state.host)?);
         let address = self.run(&mut state, certificate)?;
         Ok(Recovered {
@@ -219,12 +226,29 @@ impl Member {
             }
             node.remove()?;
         }
-        if self.volume.exists() {
-            std::fs::remove_dir_all(&self.volume).doing("remove", self.volume.display())?;
-        }
+        self.clear(&state.host)?;
         accounts::forget(&self.ground.host, &self.service)?;
         state.order.removed = true;
         state.order.keep(&self.order_file())
+    }
+
+    /// Removes a volume that is no node, or none any more, and ends whatever server still works in it.
+    fn clear(&self, host: &Host) -> Result<()> {
+        if !self.volume.exists() {
+            return Ok(());
+        }
+        match postgres::adopt(&self.volume, host) {
+            Ok(mut node) => {
+                if let Err(error) = node.stop(STOP_PATIENCE)
+                    && node.is_alive()?
+                {
+                    return Err(error);
+                }
+            }
+            Err(error) if error.kind() == ErrorKind::Missing => {}
+            Err(error) => return Err(error),
+        }
+        std::fs::remove_dir_all(&self.volume).doing("remove", self.volume.display())
     }
 
     /// See [`super::Fleet::restart`].

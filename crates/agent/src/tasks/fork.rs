@@ -29,6 +29,7 @@ use farshore_vault::read::Pin;
 use farshore_vault::read::restore::{Settings as RestoreSettings, restore};
 
 use self::begun::Begun;
+pub use self::begun::is_unfinished;
 use super::fetch_log::{FetchLog, Fetching};
 use super::windows::{Break, Window, Windows};
 use crate::account::check_reachable;

@@ -18,6 +18,10 @@ use super::stored::Stored;
 /// Most backups whose bodies are opened to find a window.
 const BACKUPS_MAX: usize = 4096;
 
+/// A transaction takes its commit time before it writes its commit record: on a busy host it may be held up in between, and others
+/// that commit later by the clock come before it in the log. So long is allowed for.
+const COMMIT_DELAY_US: i64 = 5_000_000;
+
 /// What one backup and its journal reach.
 #[derive(Debug, Clone)]
 pub struct Window {
@@ -233,7 +237,15 @@ impl Windows {
         let newest = self.windows.last().ok_or_else(|| self.none())?;
         match &target.kind {
             TargetKind::Latest | TargetKind::Immediate => Ok(newest.clone()),
-            TargetKind::Time(_) | TargetKind::Position(_) => {
+            TargetKind::Time(time) => {
+                // A backup that ended just before the moment may hold commits from after it.
+                let sure = |window: &&Window| window.reach.from_time.plus_micros(COMMIT_DELAY_US) <= *time;
+                let newest_first = || self.windows.iter().rev();
+                let chosen = newest_first().filter(sure).find_map(|window| window.towards(target));
+                let chosen = chosen.or_else(|| newest_first().find_map(|window| window.towards(target)));
+                chosen.ok_or_else(|| self.outside(target))
+            }
+            TargetKind::Position(_) => {
                 let mut newest_first = self.windows.iter().rev();
                 newest_first.find_map(|window| window.towards(target)).ok_or_else(|| self.outside(target))
             }

@@ -89,6 +89,27 @@ fn draw(random: &SeededEntropy, order: &Order, window: &Window, kind: u64) -> Ta
     }
 }
 
+#[test]
+fn a_moment_just_after_a_backup_is_recovered_from_the_backup_before_it() {
+    let world = World::new(&installation());
+    let load = Load::start(&world.cluster.settings(), seed());
+    let protection = Protection::start(world.cluster.settings(), &world.region);
+    let_pass(std::time::Duration::from_secs(6));
+    protection.back_up();
+    load.advance(20);
+    protection.await_archived_now();
+    let windows = Windows::read(&world.region.reopened()).unwrap();
+    let [.., before, newest] = windows.windows.as_slice() else { panic!("two backups: {windows:?}") };
+    let moment = newest.reach.from_time.plus_micros(1000);
+    let soon = target(TargetKind::Time(moment), true);
+    assert_eq!(windows.choose(&soon).unwrap().name, before.name);
+    let first = target(TargetKind::Time(before.reach.from_time.plus_micros(1000)), true);
+    assert_eq!(windows.choose(&first).unwrap().name, before.name, "nothing older is there");
+    world.check(&soon, &load.known(), &world.order());
+    load.stop();
+    protection.stop().unwrap();
+}
+
 fn random_targets(installation: &Installation, count: usize, seed: u64) {
     println!("seed {seed}");
     let world = World::new(installation);

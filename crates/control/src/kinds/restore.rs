@@ -9,7 +9,7 @@ use super::create::{keep_address, open, prepare, remove};
 use super::order::node_order;
 use super::step::{begin, change};
 use crate::Control;
-use crate::hosts::RestoreOrder;
+use crate::hosts::{NodeState, RestoreOrder};
 
 /// From what a node is made. The input of the run; nothing in it is secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,11 +42,19 @@ impl Start {
 /// In order.
 pub fn steps() -> Vec<Step<Control>> {
     vec![
-        Step { name: "clear", act: remove, undo: None },
+        Step { name: "clear", act: clear, undo: None },
         Step { name: "restore", act: restore, undo: Some(remove) },
         Step { name: "prepare", act: prepare, undo: None },
         Step { name: "open", act: open, undo: None },
     ]
+}
+
+/// Takes away what is left of a node whose data is gone. Data that is there is never given up for a backup of it.
+fn clear(step: &StepContext<Control>) -> Result<Done> {
+    match step.context().hosts.view(&step.service()?)?.state {
+        NodeState::Absent | NodeState::Lost => remove(step),
+        NodeState::Stopped | NodeState::Crashed | NodeState::Ready | NodeState::Busy => Ok(Done::nothing()),
+    }
 }
 
 fn restore(step: &StepContext<Control>) -> Result<Done> {
@@ -54,6 +62,11 @@ fn restore(step: &StepContext<Control>) -> Result<Done> {
     let start: Start = step.input()?;
     let (service, generation) = begin(step)?;
     let order = node_order(control, &service, generation)?;
+    if control.hosts.view(&service.id)?.state != NodeState::Absent {
+        // An earlier try got so far, or the data turned out to be there: it is started as it is.
+        let (id, address) = (service.id, control.hosts.provision(&order)?);
+        return Ok(Done::with(&address)?.and(move |tx| change(tx, &id, |service| keep_address(service, &address))));
+    }
     let report = control.hosts.restore(&order, &start.order(), step.progress())?;
     let (id, address) = (service.id, report.address.clone());
     Ok(Done::with(&report)?.and(move |tx| change(tx, &id, |service| keep_address(service, &address))))

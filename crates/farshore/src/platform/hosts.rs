@@ -12,7 +12,7 @@ use farshore_control::hosts::{
     RestoreOrder, RestoreReport, Stock, StoredBackup,
 };
 use farshore_engines::postgresql::admin::{self, Founders};
-use farshore_types::{Error, Generation, Progress, RegionName, Result, ServiceId, Timestamp};
+use farshore_types::{Error, ErrorKind, Generation, Progress, RegionName, Result, ServiceId, Timestamp};
 use farshore_vault::care::retention;
 
 use crate::installed;
@@ -143,7 +143,10 @@ impl Hosts for LocalHosts {
     }
 
     fn view(&self, service: &ServiceId) -> Result<NodeView> {
-        let observed = self.fleet.observe(service)?;
+        let observed = match self.fleet.observe(service) {
+            Err(error) if error.kind() == ErrorKind::Missing => return Ok(absent()),
+            observed => observed?,
+        };
         let state = match observed.server {
             Server::Absent => NodeState::Absent,
             Server::Lost => NodeState::Lost,
@@ -240,6 +243,19 @@ impl Hosts for LocalHosts {
     fn shred(&self, region: &RegionName, service: &ServiceId) -> Result<()> {
         self.fleet.shred(&self.region(region)?, service)?;
         self.fleet.forget(service)
+    }
+}
+
+/// A node that this machine never had, or has no more.
+fn absent() -> NodeView {
+    NodeView {
+        state: NodeState::Absent,
+        archived_to: None,
+        at_risk_s: 0.0,
+        breaks: 0,
+        trouble: None,
+        disk_bytes: None,
+        figures: BTreeMap::new(),
     }
 }
 

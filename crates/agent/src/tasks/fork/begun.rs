@@ -52,6 +52,11 @@ pub struct Begun<'a> {
     _lock: Lock,
 }
 
+/// Whether a folder holds a fork that was begun and is not open, as far as anybody recorded.
+pub fn is_unfinished(volume: &Path) -> Result<bool> {
+    fs::exists(volume.join(MARKER)).doing("look into", volume.display())
+}
+
 impl Begun<'_> {
     /// Begins, or starts over. Refused and untouched (`Conflict`): a folder with anything else; `Busy` while another process makes a fork
     /// there.
