@@ -47,15 +47,9 @@ impl World {
 
     /// The same with further arguments.
     pub fn up_with(&self, args: &[&str]) -> Up {
-        let mut child = self.up_command().args(args).stdout(Stdio::piped()).spawn().unwrap();
-        let mut lines = Vec::new();
-        for line in BufReader::new(child.stdout.take().unwrap()).lines() {
-            lines.push(line.unwrap());
-            if lines.last().is_some_and(|line| line.starts_with("Ctrl-C")) {
-                return Up { child, lines };
-            }
-        }
-        panic!("it ended with {}: {lines:?}", child.wait().unwrap());
+        let mut command = self.up_command();
+        command.args(args);
+        Up::start(command)
     }
 
     pub fn up_command(&self) -> Command {
@@ -117,6 +111,24 @@ pub struct Up {
 }
 
 impl Up {
+    /// Starts a command that [`World::up_command`] began, and waits until it says that it is ready.
+    pub fn start(mut command: Command) -> Up {
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let mut lines = Vec::new();
+        for line in BufReader::new(child.stdout.take().unwrap()).lines() {
+            lines.push(line.unwrap());
+            if lines.last().is_some_and(|line| line.starts_with("Ctrl-C")) {
+                return Up { child, lines };
+            }
+        }
+        panic!("it ended with {}: {lines:?}", child.wait().unwrap());
+    }
+
+    /// Sends a signal, and does not wait for what it does.
+    pub fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
     /// The value of a printed `export` line, as a shell would see it.
     pub fn variable(&self, name: &str) -> String {
         let line = self.lines.iter().find(|line| line.trim().starts_with(&format!("export {name}=")));
@@ -152,7 +164,7 @@ impl Up {
 
     /// Sends a signal and waits for the end; whether it was a success.
     pub fn end(mut self, signal: Signal) -> bool {
-        kill_process(Pid::from_child(&self.child), signal).unwrap();
+        self.signal(signal);
         self.child.wait().unwrap().success()
     }
 }
