@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use farshore_engines::postgresql::control::read_stable;
@@ -51,6 +51,8 @@ pub struct Member {
     shown: Mutex<Observed>,
     /// Work that takes long holds the state; then the last look is shown.
     busy: AtomicBool,
+    /// Whether a thread tends it.
+    tended: AtomicBool,
     told: Mutex<VecDeque<(Timestamp, String)>>,
 }
 
@@ -84,8 +86,8 @@ impl Member {
         let (service, shown) = (order.service.clone(), Mutex::new(Observed::of_order(&order)));
         let state =
             Mutex::new(State { order, host, node, archiving: None, trouble: None, measured: Measured::default() });
-        let (busy, told) = (AtomicBool::new(false), Mutex::default());
-        let member = Member { ground: ground.clone(), service, volume, state, shown, busy, told };
+        let (busy, tended, told) = (AtomicBool::new(false), AtomicBool::new(false), Mutex::default());
+        let member = Member { ground: ground.clone(), service, volume, state, shown, busy, tended, told };
         // Before anybody asks: nobody may take a node for absent that was only not looked at yet.
         member.show(&mut lock(&member.state));
         Ok(member)
@@ -272,8 +274,24 @@ impl Member {
         Ok(shown)
     }
 
-    /// See [`super::Fleet::tend`]. A node on which a verb works is left alone.
-    pub fn tend(&self) {
+    /// See [`super::Fleet::tend`].
+    pub fn tend_apart(self: &Arc<Self>) {
+        if self.tended.swap(true, Ordering::SeqCst) {
+            return;
+        }
+        let member = self.clone();
+        let spawned = std::thread::Builder::new().name("tend".to_string()).spawn(move || {
+            member.tend();
+            member.tended.store(false, Ordering::SeqCst);
+        });
+        if spawned.is_err() {
+            // The next call tries again.
+            self.tended.store(false, Ordering::SeqCst);
+        }
+    }
+
+    /// A node on which a verb works is left alone.
+    fn tend(&self) {
         let Ok(mut state) = self.state.try_lock() else { return };
         let outcome = self.tend_state(&mut state);
         let trouble = outcome.err().map(|error| error.to_string());
@@ -314,9 +332,13 @@ impl Member {
         told.push_back((self.ground.host.clock.now(), text.into()));
     }
 
-    /// Ends the archiver; the server goes on.
+    /// Ends the archiver and lets go of the node; its server goes on. Waits for whoever works on it.
     pub fn close(&self) {
-        let archiving = lock(&self.state).archiving.take();
+        let archiving = {
+            let mut state = lock(&self.state);
+            state.node = None;
+            state.archiving.take()
+        };
         if let Some(Err(error)) = archiving.map(Archiving::end) {
             tracing::info!(service = %self.service, %error, "the archiver ended with an error");
         }

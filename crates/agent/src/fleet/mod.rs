@@ -29,6 +29,7 @@ use farshore_types::{Error, Generation, Progress, Result, ServiceId, Timestamp};
 
 use crate::durable::{self, Lock};
 
+pub use accounts::forget as forget_user;
 pub use certificate::Certificate;
 pub use ground::{Ground, Stores};
 pub use observe::{Observed, Server};
@@ -46,7 +47,17 @@ pub const NODES_MAX: usize = 1000;
 pub struct Fleet {
     ground: Ground,
     members: Mutex<BTreeMap<ServiceId, Arc<Member>>>,
+    /// Nodes that could not be opened, and why: they are neither used nor taken for absent until the next start.
+    broken: BTreeMap<ServiceId, String>,
     _lock: Lock,
+}
+
+/// The member of a kept order; `None` where its node was removed.
+fn found(ground: &Ground, path: &Path) -> Result<Option<Member>> {
+    match Order::read(path)? {
+        Some(order) if !order.removed => Member::new(ground, order).map(Some),
+        _ => Ok(None),
+    }
 }
 
 impl Fleet {
@@ -56,17 +67,24 @@ impl Fleet {
         make_directory(&orders(&ground.root), 0o700)?;
         make_directory(&ground.root.join("nodes"), 0o711)?;
         let lock = Lock::take(&ground.root.join("agent.lock"))?;
-        let mut members = BTreeMap::new();
+        let (mut members, mut broken) = (BTreeMap::new(), BTreeMap::new());
         let kept = fs::read_dir(orders(&ground.root)).doing("list", orders(&ground.root).display())?;
-        for entry in kept.take(NODES_MAX) {
+        for entry in kept {
             let path = entry.doing("list", "the orders")?.path();
-            if path.extension().is_some_and(|extension| extension == "json") {
-                let order =
-                    Order::read(&path)?.ok_or_else(|| Error::missing(format!("{} went away", path.display())))?;
-                members.insert(order.service.clone(), Arc::new(Member::new(&ground, order)?));
+            let stem = path.file_stem().and_then(|stem| stem.to_str()).and_then(|stem| stem.parse::<ServiceId>().ok());
+            let Some(service) = stem.filter(|_| path.extension().is_some_and(|extension| extension == "json")) else {
+                continue;
+            };
+            match found(&ground, &path) {
+                Ok(Some(member)) => drop(members.insert(service, Arc::new(member))),
+                Ok(None) => {}
+                Err(error) => {
+                    tracing::error!(%service, %error, "a node cannot be used; the others are");
+                    broken.insert(service, error.to_string());
+                }
             }
         }
-        Ok(Fleet { ground, members: Mutex::new(members), _lock: lock })
+        Ok(Fleet { ground, members: Mutex::new(members), broken, _lock: lock })
     }
 
     /// The services that have been ordered here.
@@ -146,10 +164,11 @@ impl Fleet {
     }
 
     /// Brings every node back to what was ordered: a crashed server is started, an archiver that ended begins again, a full disk is
-    /// closed for writing. Called again and again; each trouble is logged once and shown by [`Fleet::observe`].
+    /// closed for writing. Called again and again; each trouble is logged once and shown by [`Fleet::observe`]. Nodes are tended side by
+    /// side, and nobody waits: one whose start takes minutes holds up no other, and is left alone until it is done.
     pub fn tend(&self) {
-        for member in self.lock().values().cloned().collect::<Vec<_>>() {
-            member.tend();
+        for member in self.lock().values() {
+            member.tend_apart();
         }
     }
 
@@ -205,12 +224,22 @@ impl Fleet {
     }
 
     fn member(&self, service: &ServiceId) -> Result<Arc<Member>> {
+        self.must_be_sound(service)?;
         let missing = || Error::missing(format!("this host has no node of service {service}"));
         self.lock().get(service).cloned().ok_or_else(missing)
     }
 
+    fn must_be_sound(&self, service: &ServiceId) -> Result<()> {
+        match self.broken.get(service) {
+            Some(why) => Err(Error::corrupt(format!("the node of service {service} cannot be used: {why}"))
+                .hint("repair it and start the agent again")),
+            None => Ok(()),
+        }
+    }
+
     /// Keeps an order and gives its member.
     fn ordered(&self, order: &Order) -> Result<Arc<Member>> {
+        self.must_be_sound(&order.service)?;
         let mut members = self.lock();
         if !members.contains_key(&order.service) && members.len() >= NODES_MAX {
             return Err(Error::busy(format!("this agent has {NODES_MAX} nodes")).hint("remove one first"));

@@ -26,6 +26,8 @@ fn a_stopped_and_removed_node_comes_back_with_its_last_commit_on_the_same_port()
     fleet.stop(&id("life-1"), Generation(1)).unwrap();
     assert_eq!(fleet.observe(&id("life-1")).unwrap().server, Server::Stopped);
     fleet.remove(&id("life-1"), Generation(1)).unwrap();
+    drop(fleet);
+    let fleet = scene.fleet();
     fleet.remove(&id("life-1"), Generation(1)).unwrap();
     assert!(fleet.services().is_empty() && !scene.base.path().join("host/nodes/life-1").exists());
 
@@ -68,8 +70,10 @@ fn a_crashed_server_is_started_again_a_lost_node_is_said_and_a_new_agent_finds_b
         sql(&fleet, "crash-1", "SELECT split_part(pg_read_file('postmaster.pid'), E'\\n', 1)").parse().unwrap();
     rustix::process::kill_process(rustix::process::Pid::from_raw(pid).unwrap(), rustix::process::Signal::KILL).unwrap();
     wait_until("the server is gone", || fleet.observe(&id("crash-1")).unwrap().server == Server::Crashed);
-    fleet.tend();
-    assert_eq!(fleet.observe(&id("crash-1")).unwrap().server, Server::Ready);
+    wait_until("the server is back", || {
+        fleet.tend();
+        fleet.observe(&id("crash-1")).unwrap().server == Server::Ready
+    });
     assert_eq!(sql(&fleet, "crash-1", "SELECT count(*)::text FROM t"), "0");
 
     fleet.close();
@@ -77,14 +81,18 @@ fn a_crashed_server_is_started_again_a_lost_node_is_said_and_a_new_agent_finds_b
     let fleet = scene.fleet();
     assert_eq!(fleet.services(), [id("crash-1")]);
     assert_eq!(fleet.observe(&id("crash-1")).unwrap().server, Server::Ready);
-    fleet.tend();
     sql(&fleet, "crash-1", "INSERT INTO t VALUES (1)");
-    wait_until("the log is archived again", || fleet.observe(&id("crash-1")).unwrap().archived_to.is_some());
+    wait_until("the log is archived again", || {
+        fleet.tend();
+        fleet.observe(&id("crash-1")).unwrap().archived_to.is_some()
+    });
 
     std::fs::remove_dir_all(scene.base.path().join("host/nodes/crash-1/data")).unwrap();
-    fleet.tend();
-    let observed = fleet.observe(&id("crash-1")).unwrap();
-    assert!(observed.server == Server::Lost && observed.trouble.unwrap().contains("is gone"));
+    wait_until("the loss is said", || {
+        fleet.tend();
+        let observed = fleet.observe(&id("crash-1")).unwrap();
+        observed.server == Server::Lost && observed.trouble.is_some_and(|trouble| trouble.contains("is gone"))
+    });
     fleet.remove(&id("crash-1"), Generation(1)).unwrap();
     assert!(fleet.services().is_empty());
 }
@@ -129,7 +137,10 @@ fn a_full_disk_closes_a_server_for_writing_and_more_disk_opens_it_again() {
     let mut order = scene.order("full-1", 1);
     order.disk_mib = 30;
     fleet.provision(&order, &CERTIFICATE).unwrap();
-    fleet.tend();
+    wait_until("the disk is found full", || {
+        fleet.tend();
+        fleet.observe(&id("full-1")).unwrap().trouble.is_some()
+    });
     let observed = fleet.observe(&id("full-1")).unwrap();
     assert!(observed.trouble.clone().unwrap().contains("the disk of service full-1 is full"), "{observed:?}");
     assert!(observed.disk_bytes.unwrap() > 30 << 20 && observed.figures.contains_key("connections"), "{observed:?}");
