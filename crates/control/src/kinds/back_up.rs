@@ -34,7 +34,8 @@ pub fn take(step: &StepContext<Control>) -> Result<Done> {
 pub fn record(step: &StepContext<Control>) -> Result<Done> {
     let control = step.context();
     let (service, _) = begin(step)?;
-    let report: Option<BackupReport> = step.output_if_done("take")?;
+    // None was taken where none was needed.
+    let report: Option<BackupReport> = step.output_if_done::<Option<BackupReport>>("take")?.flatten();
     let stock = control.hosts.stock(&control.settings.region(&service.region)?.name, &service.id)?;
     let (now, events) = (control.clock.now(), events::Recorder::of(control));
     let next = upkeep::next_backup(control, &service, now)?;

@@ -139,6 +139,24 @@ fn a_terminated_service_frees_its_name_comes_back_and_is_destroyed_in_the_end() 
 }
 
 #[test]
+fn a_backup_that_was_asked_for_before_the_end_is_no_failure_after_it() {
+    let scene = Scene::new();
+    let service = scene.running("pg-1", nothing());
+    for _ in 0..3 {
+        services::back_up(&scene.control, &scene.actor, PROJECT, "pg-1").unwrap();
+    }
+    services::terminate(&scene.control, &scene.actor, PROJECT, "pg-1").unwrap();
+    scene.settle(&service.id);
+
+    let stopped = scene.running("pg-2", nothing());
+    scene.hosts.lose(&stopped.id);
+    let off = Patch { powered: Some(false), ..Patch::default() };
+    services::update(&scene.control, &scene.actor, PROJECT, "pg-2", &off).unwrap();
+    scene.settle(&stopped.id);
+    assert_eq!(scene.row(&stopped.id).state, state::POWEROFF, "a lost node is powered off without a last backup");
+}
+
+#[test]
 fn options_are_merged_and_a_setting_that_needs_it_restarts_the_server() {
     let scene = Scene::new();
     let service = scene.running("pg-1", json!({"backup_hour": 3}));
