@@ -4,13 +4,13 @@
 //! Nothing is kept here between two commands. A command that dies, or is interrupted, has either asked for something or not: what was
 //! asked for goes on in the platform.
 
-mod answers;
-mod api;
+pub mod answers;
+pub mod api;
 pub mod args;
 mod backup;
-mod caller;
+pub mod caller;
 mod cloud;
-mod ending;
+pub mod ending;
 mod options;
 mod project;
 mod reach;

@@ -7,7 +7,7 @@ use farshore_vault::Repository;
 use farshore_vault::journal::{WAL, chains};
 
 use super::children::Child;
-use super::forks::SERVICE;
+use super::forks::South;
 use super::keys::store_url;
 use super::scene::Scene;
 use crate::stores;
@@ -16,30 +16,29 @@ use crate::stores;
 const PATIENCE: Duration = Duration::from_secs(300);
 
 /// Starts the copier of the second region.
-pub fn start(scene: &Scene, south: &str) -> Result<Child> {
-    let from = store_url(&scene.north());
-    let args = ["copy", "--from", &from, "--to", south, "--interval-ms", "1000"];
+pub fn start(scene: &Scene, south: &South) -> Result<Child> {
+    let from = store_url(&scene.north_store());
+    let args = ["copy", "--from", &from, "--to", &south.store, "--interval-ms", "1000"];
     let copier = Child::start(scene, "the copier", &args, &scene.south().join("copier.log"))?;
     scene.note(&format!("copier {} follows north into south; it has no key", copier.pid()));
     Ok(copier)
 }
 
 /// What the second region holds of the service; `None` while that is nothing.
-fn copy(scene: &Scene) -> Result<Option<Repository>> {
-    let store = scene.south().join("store");
-    if !store.join(SERVICE).join("format").exists() {
+fn copy(scene: &Scene, south: &South) -> Result<Option<Repository>> {
+    if !scene.south_store().join(&south.service).join("format").exists() {
         return Ok(None);
     }
-    let root = stores::store(&store_url(&scene.south()), scene.clock().clone())?;
-    Repository::open(stores::scoped(&root, &SERVICE.parse()?)?).map(Some)
+    let root = stores::store(&south.store, scene.clock().clone())?;
+    Repository::open(stores::scoped(&root, &south.service.parse()?)?).map(Some)
 }
 
 /// Waits until the second region has a backup.
-pub fn await_backup(scene: &Scene, copier: &Child, sequence: u32) -> Result<()> {
+pub fn await_backup(scene: &Scene, south: &South, copier: &Child, sequence: u32) -> Result<()> {
     let began = scene.clock().monotonic();
     scene.wait_for("the copy of the backups", PATIENCE, &mut || {
         copier.check()?;
-        let Some(copy) = copy(scene)? else { return Ok(None) };
+        let Some(copy) = copy(scene, south)? else { return Ok(None) };
         let there = copy.backups()?.iter().any(|name| name.id.sequence == sequence);
         Ok(there.then_some(()))
     })?;
@@ -49,10 +48,10 @@ pub fn await_backup(scene: &Scene, copier: &Child, sequence: u32) -> Result<()> 
 }
 
 /// Waits until the second region has the log of a moment.
-pub fn await_moment(scene: &Scene, copier: &Child, moment: Timestamp) -> Result<()> {
+pub fn await_moment(scene: &Scene, south: &South, copier: &Child, moment: Timestamp) -> Result<()> {
     scene.wait_for("the copy of the log", PATIENCE, &mut || {
         copier.check()?;
-        let Some(copy) = copy(scene)? else { return Ok(None) };
+        let Some(copy) = copy(scene, south)? else { return Ok(None) };
         let chains = chains::list(&copy, WAL)?;
         Ok(chains.chains.last().filter(|chain| chain.moment > moment).map(drop))
     })

@@ -1,5 +1,5 @@
-//! The loss of the first region: its agent and every process of its server get SIGKILL, then its folder is removed, with store, key
-//! file, data, agent state. What a machine forgets when it dies (shared memory) is removed too.
+//! The loss of the first region: its platform, every process of its server and the copier get SIGKILL, then its folder is removed, with
+//! database, store, keys, data. What a machine forgets when it dies (shared memory) is removed too.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,6 +11,7 @@ use farshore_types::{Error, Program, Result, Timestamp};
 use rustix::process::Signal;
 
 use super::children::Child;
+use super::north::North;
 use super::scene::{Scene, end_all};
 use super::workload::Workload;
 
@@ -30,17 +31,19 @@ pub struct Destroyed {
 }
 
 /// Destroys the region under load.
-pub fn destroy(scene: &Scene, agent: &Child, workload: &Workload) -> Result<Destroyed> {
+pub fn destroy(scene: &Scene, north: &North, copier: &Child, workload: &Workload) -> Result<Destroyed> {
     let (region, clock) = (scene.north(), scene.clock());
-    let data = region.join("node").join("data");
+    let data = north.volume.join("data");
     let memory = Memory::of(&data)?;
     let processes = working_in(&data)?.len();
     workload.expect_loss();
     let at = clock.now();
-    agent.kill()?;
+    north.platform.kill()?;
     end_all(&data, Signal::KILL, &**clock)?;
+    copier.kill()?;
     fs::remove_dir_all(&region).doing("remove", region.display())?;
     memory.remove(scene)?;
+    scene.forget_user(&north.volume)?;
     match processes == 0 || region.exists() || !working_in(&data)?.is_empty() {
         true => Err(Error::bug("something of the first region is left")),
         false => Ok(Destroyed { at, processes }),

@@ -15,10 +15,16 @@ use crate::progress;
 
 /// For files, log and a first backup.
 const FORK_DEADLINE: Duration = Duration::from_secs(1800);
-/// The service in both regions.
-pub const SERVICE: &str = "pg-demo";
 /// The first fork as a service of its own.
 pub const FORK_SERVICE: &str = "pg-demo-fork";
+
+/// What the processes are told of the second region.
+pub struct South {
+    /// The address of its store.
+    pub store: String,
+    /// The service in it.
+    pub service: String,
+}
 
 /// A fork to be made.
 pub struct Order<'a> {
@@ -48,7 +54,7 @@ pub struct Made<'a> {
 
 impl Order<'_> {
     /// Runs the process.
-    pub fn make<'a>(&self, scene: &'a Scene, south: &str, bytes: u64) -> Result<Made<'a>> {
+    pub fn make<'a>(&self, scene: &'a Scene, south: &South, bytes: u64) -> Result<Made<'a>> {
         let volume = scene.forks().join(self.name);
         let args = self.command(scene, south, &volume)?;
         let borrowed: Vec<&str> = args.iter().map(String::as_str).collect();
@@ -76,27 +82,39 @@ impl Order<'_> {
         Ok(Made { subject, open_seconds, command: format!("farshore {}", args.join(" ")) })
     }
 
-    fn command(&self, scene: &Scene, south: &str, volume: &Path) -> Result<Vec<String>> {
+    fn command(&self, scene: &Scene, south: &South, volume: &Path) -> Result<Vec<String>> {
         let mut args = base(scene, south, self.key, volume)?;
         args.extend(self.args.iter().cloned());
         Ok(args)
     }
 }
 
-fn base(scene: &Scene, south: &str, key: &Path, volume: &Path) -> Result<Vec<String>> {
+fn base(scene: &Scene, south: &South, key: &Path, volume: &Path) -> Result<Vec<String>> {
     let text = |path: &Path| {
         let text = path.to_str().map(str::to_string);
         text.ok_or_else(|| Error::invalid(format!("{} is not UTF-8", path.display())))
     };
     let bin = text(&scene.installation.bin_directory)?;
     let (key, volume) = (text(key)?, text(volume)?);
-    let args =
-        ["fork", "pg", "--store", south, "--service", SERVICE, "--identity", &key, "--data", &volume, "--bin", &bin];
+    let args = [
+        "fork",
+        "pg",
+        "--store",
+        &south.store,
+        "--service",
+        &south.service,
+        "--identity",
+        &key,
+        "--data",
+        &volume,
+        "--bin",
+        &bin,
+    ];
     Ok(args.map(str::to_string).to_vec())
 }
 
 /// A fork to a moment that nobody has: gives the refusal. Nothing may have been made.
-pub fn refused(scene: &Scene, south: &str, key: &Path, moment: &str) -> Result<(bool, String)> {
+pub fn refused(scene: &Scene, south: &South, key: &Path, moment: &str) -> Result<(bool, String)> {
     let volume: PathBuf = scene.forks().join("refused");
     let mut args = base(scene, south, key, &volume)?;
     args.extend(["--at".to_string(), moment.to_string()]);

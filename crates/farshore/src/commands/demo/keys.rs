@@ -1,49 +1,49 @@
-//! Step 1: the regions' folders, and the keys, each made where it belongs.
+//! The keys: that of the second region is made where it belongs; the recovery key is the one that the platform printed.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
+use farshore_types::error::ErrorContext;
 use farshore_types::{Error, Result};
+use farshore_vault::Recipient;
 
 use super::scene::Scene;
 use crate::commands::keygen;
+use crate::platform::Place;
 
 /// The key files.
 pub struct Keys {
-    /// The first region's.
-    pub north: PathBuf,
     /// The second region's.
     pub south: PathBuf,
     /// Kept by people.
     pub recovery: PathBuf,
-    /// The public halves, which the first region's agent gets.
-    pub south_public: String,
-    /// Of the recovery key.
-    pub recovery_public: String,
+    /// The public half of the second region's.
+    pub south_public: Recipient,
 }
 
-/// Makes folders and keys.
-pub fn regions(scene: &Scene) -> Result<Keys> {
-    scene.step(1, "Two regions, each with a store and a key of its own, and a recovery key that people keep.")?;
-    scene.copy_program()?;
-    for folder in [scene.north(), scene.south(), scene.outside(), scene.forks()] {
-        scene.make(&folder)?;
+impl Keys {
+    /// Makes the second region's key.
+    pub fn make(scene: &Scene) -> Result<Keys> {
+        let (south, recovery) = (scene.south().join("region.key"), scene.outside().join("recovery.key"));
+        let recipients = keygen::make(&south)?.recipients();
+        let south_public = recipients.into_iter().next().ok_or_else(|| Error::bug("a new key file holds no key"))?;
+        Ok(Keys { south, recovery, south_public })
     }
-    let (north, south) = (scene.north().join("region.key"), scene.south().join("region.key"));
-    let recovery = scene.outside().join("recovery.key");
-    keygen::make(&north)?;
-    let public = |file: &Path| -> Result<String> {
-        let recipients = keygen::make(file)?.recipients();
-        let first = recipients.first().ok_or_else(|| Error::bug("a new key file holds no key"))?;
-        Ok(first.to_string())
-    };
-    let (south_public, recovery_public) = (public(&south)?, public(&recovery)?);
-    scene.note(&format!("everything lies in {}", scene.folder.display()));
-    Ok(Keys { north, south, recovery, south_public, recovery_public })
+
+    /// Moves the recovery key away from the platform, as the platform asks when it starts.
+    pub fn move_recovery(&self, scene: &Scene) -> Result<()> {
+        let place = Place::existing(Some(&scene.north()))?;
+        let from = place.recovery_key();
+        fs::copy(&from, &self.recovery).doing("move", from.display())?;
+        fs::remove_file(&from).doing("remove", from.display())?;
+        scene.note(&format!("its recovery key is moved away, as it asks: {}", self.recovery.display()));
+        Ok(())
+    }
 }
 
-/// The address of a region's store.
-pub fn store_url(region: &Path) -> String {
-    format!("file://{}", region.join("store").display())
+/// The address of a store in a folder.
+pub fn store_url(folder: &Path) -> String {
+    format!("file://{}", folder.display())
 }
 
 /// A path as an argument.

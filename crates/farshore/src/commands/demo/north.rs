@@ -1,101 +1,194 @@
-//! The first region while it lives: an agent that made its server and protects it.
+//! The first region while it lives: a platform that `farshore up` runs, and a service that was asked for through its API.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use farshore_agent::place::free_port;
-use farshore_agent::tasks::protect::{Status, Summary, ask};
 use farshore_types::error::ErrorContext;
-use farshore_types::{Error, Progress, Result, units};
+use farshore_types::{Error, Progress, Result, SystemEntropy, units};
+use farshore_vault::format::manifest::BackupKind;
+use farshore_vault::{Recipient, Repository};
+use serde::Serialize;
+use serde_json::json;
 
 use super::children::Child;
-use super::forks::SERVICE;
-use super::keys::{Keys, store_url, text};
-use super::scene::Scene;
-use crate::progress;
+use super::keys::{store_url, text};
+use super::scene::{REGION, Scene};
+use crate::client::answers::{Run, Service, part};
+use crate::client::args::ApiArgs;
+use crate::client::caller::Client;
+use crate::client::ending::{failure, is_over};
+use crate::platform::Place;
+use crate::{progress, stores};
 
-/// For a server to be made and its first backup to be taken.
-const PATIENCE: Duration = Duration::from_secs(300);
-const BACKUP_PATIENCE: Duration = Duration::from_secs(1800);
-/// How long an answer about the agent's state may take.
-const STATUS_PATIENCE: Duration = Duration::from_secs(30);
-/// How often a running backup is looked at.
-const LOOK: Duration = Duration::from_millis(250);
+/// The name that the service is asked for by.
+const SERVICE: &str = "pg-demo";
+const PLAN: &str = "startup-4";
+/// The project that a new platform has.
+const PROJECT: &str = "main";
+/// For the platform to start.
+const START_PATIENCE: Duration = Duration::from_secs(60);
+/// For a service to be made and for a backup to be taken.
+const PATIENCE: Duration = Duration::from_secs(1800);
+/// The schedule's own backups stay out of the demo.
+const HOURS_AWAY: i64 = 12;
+const MICROS_PER_HOUR: i64 = 3_600_000_000;
 
-/// The agent of the first region.
+/// A backup that was taken.
+#[derive(Debug, Clone, Serialize)]
+pub struct Taken {
+    /// Its name.
+    pub name: String,
+    /// 1 and up.
+    pub sequence: u32,
+    /// Whether every byte was read and put.
+    pub full: bool,
+    /// Bytes of the files.
+    pub raw: u64,
+    /// Bytes put.
+    pub new: u64,
+    /// How long it took.
+    pub seconds: f64,
+}
+
+/// The platform and its service.
 pub struct North {
-    /// Its process.
-    pub agent: Child,
-    /// The server's folder.
+    /// The process of `farshore up`.
+    pub platform: Child,
+    /// The service's id: its folder in every store.
+    pub service: String,
+    /// The folder of its node.
     pub volume: PathBuf,
-    /// The server's port.
+    /// Its port.
     pub port: u16,
-    socket: PathBuf,
+    /// The parts of its `service_uri`.
+    pub uri: BTreeMap<String, String>,
+    client: Client,
+}
+
+/// Starts the platform; gives it and a client of its API.
+pub fn up(scene: &Scene) -> Result<(Child, Client)> {
+    let folder = scene.north();
+    let args = ["up", "--data", text(&folder)?, "--listen", "127.0.0.1:0"];
+    let platform = Child::start(scene, "farshore up", &args, &scene.outside().join("up.log"))?;
+    let address = Place::of(Some(&folder))?.address();
+    scene.wait_for("the start of the platform", START_PATIENCE, &mut || {
+        platform.check()?;
+        Ok(address.exists().then_some(()))
+    })?;
+    let api = ApiArgs { data: Some(folder), project: Some(PROJECT.to_string()) };
+    let client = Client::new(&api, scene.as_json, scene.clock())?;
+    let url = std::fs::read_to_string(&address).doing("read", address.display())?;
+    scene.note(&format!("farshore up, process {}, answers at {}", platform.pid(), url.trim()));
+    Ok((platform, client))
 }
 
 impl North {
-    /// Starts it, and waits until its server runs and a first backup exists.
-    pub fn start(scene: &Scene, keys: &Keys) -> Result<North> {
-        let (folder, volume) = (scene.north(), scene.north().join("node"));
-        let port = free_port(&Default::default(), &*scene.host.entropy)?;
-        let socket = folder.join("agent.sock");
-        let port_text = port.to_string();
-        let args = [
-            ["--data", text(&volume)?],
-            ["--store", &store_url(&folder)],
-            ["--identity", text(&keys.north)?],
-            ["--recipient", &keys.south_public],
-            ["--recipient", &keys.recovery_public],
-            ["--service", SERVICE],
-            ["--control", text(&socket)?],
-            ["--port", &port_text],
-            ["--bin", text(&scene.installation.bin_directory)?],
-        ];
-        let mut all = vec!["agent", "pg"];
-        all.extend(args.iter().flatten());
-        let agent = Child::start(scene, "the agent", &all, &folder.join("agent.log"))?;
-        let north = North { agent, volume, port, socket };
-        let status = scene.wait_for("the first backup", PATIENCE, &mut || {
-            north.agent.check()?;
-            Ok(ask(&north.socket, "status", STATUS_PATIENCE).ok().filter(|status| status.backups > 0))
-        })?;
-        let first = status.last_backup.map_or(0, |backup| backup.new);
-        let pid = north.agent.pid();
-        scene.note(&format!("agent {pid} has made it and taken a first backup: {}", units::bytes(first)));
+    /// Asks for the service, and waits until it runs and its first backup is taken.
+    pub fn create(scene: &Scene, platform: Child, client: Client) -> Result<North> {
+        let away = scene.clock().now().plus_micros(HOURS_AWAY * MICROS_PER_HOUR).to_string();
+        let hour: u8 = away.get(11..13).and_then(|hour| hour.parse().ok()).unwrap_or(0);
+        let version = scene.installation.major.to_string();
+        let asked = json!({
+            "service_name": SERVICE, "service_type": "pg", "plan": PLAN, "cloud": REGION,
+            "user_config": {"pg_version": version, "backup_hour": hour, "backup_minute": 0},
+        });
+        client.api.post(&client.path(&["service"])?, &asked).doing("create", SERVICE)?;
+        let mut north =
+            North { platform, client, service: String::new(), volume: PathBuf::new(), port: 0, uri: BTreeMap::new() };
+        north.follow(scene, "create the service", &|run| run.kind == "create")?;
+        north.follow(scene, "first backup", &|run| run.kind == "backup")?;
+        let answer = north.client.api.get(&north.client.path(&["service", SERVICE])?)?;
+        let service: Service = part(&answer, "service")?;
+        let port = service.service_uri_params.get("port").and_then(|port| port.parse().ok());
+        north.port = port.ok_or_else(|| Error::bug("the service runs and has no port"))?;
+        north.volume = scene.nodes().join(&service.service_id);
+        (north.service, north.uri) = (service.service_id, service.service_uri_params);
+        let first = north.newest(scene)?;
+        let uri = shown_uri(&north.uri);
+        scene.note(&format!("service {SERVICE} runs at {uri}"));
+        scene.note(&format!("its first backup, full, was taken by itself: {}", units::bytes(first.new)));
         Ok(north)
     }
 
-    /// Asks the agent for a backup, and shows how far it is.
-    pub fn backup(&self, scene: &Scene, request: &str) -> Result<Summary> {
+    /// Makes a database.
+    pub fn create_database(&self, name: &str) -> Result<()> {
+        let path = self.client.path(&["service", SERVICE, "db"])?;
+        self.client.api.post(&path, &json!({"database": name})).doing("make database", name).map(drop)
+    }
+
+    /// Asks for a backup, and shows how far it is until it is there.
+    pub fn backup(&self, scene: &Scene, what: &str, full: bool) -> Result<Taken> {
+        let path = self.client.path(&["service", SERVICE, "backups"])?;
+        let asked: Run = part(&self.client.api.post(&path, &json!({}))?, "run")?;
+        self.follow(scene, what, &|run| run.id == asked.id)?;
+        let taken = self.newest(scene)?;
+        match taken.full == full {
+            true => Ok(taken),
+            false => Err(Error::bug(format!("the platform took another kind of backup: {taken:?}"))),
+        }
+    }
+
+    /// Lets the key of another region open the service's backups, with the key of this one: only public keys travel.
+    pub fn admit(&self, scene: &Scene, key: &Recipient) -> Result<()> {
+        let place = Place::existing(Some(&scene.north()))?;
+        let identity = stores::identity(&place.region_key(REGION))?;
+        self.repository(scene)?.unlock(&identity)?.add_recipient(key, &SystemEntropy)?;
+        scene.note("region south's key was added to the keys that open its backups");
+        Ok(())
+    }
+
+    /// What the region's store holds of the service.
+    fn repository(&self, scene: &Scene) -> Result<Repository> {
+        let root = stores::store(&store_url(&scene.north_store()), scene.clock().clone())?;
+        Repository::open(stores::scoped(&root, &self.service.parse()?)?)
+    }
+
+    /// Its newest backup there.
+    fn newest(&self, scene: &Scene) -> Result<Taken> {
+        let repository = self.repository(scene)?;
+        let none = || Error::bug("the region's store holds no backup of the service");
+        let name = repository.backups()?.into_iter().next_back().ok_or_else(none)?;
+        let (_, custody) = repository.custody(&name)?;
+        if !custody.flags.is_empty() {
+            return Err(Error::corrupt(format!("backup {} is flagged: {}", name.id, custody.flags.join(", "))));
+        }
+        Ok(Taken {
+            name: name.id.to_string(),
+            sequence: name.id.sequence,
+            full: matches!(custody.kind, BackupKind::Full),
+            raw: custody.sizes.raw,
+            new: custody.sizes.new,
+            seconds: custody.finished.seconds_since(custody.started),
+        })
+    }
+
+    /// Waits for the end of the newest run of this kind, showing how far it is.
+    fn follow(&self, scene: &Scene, what: &str, wanted: &dyn Fn(&Run) -> bool) -> Result<()> {
+        let path = self.client.path(&["service", SERVICE, "run"])?;
         let counted = Arc::new(Progress::default());
-        let shown = progress::show(request, counted.clone(), scene.clock().clone());
-        let status = std::thread::scope(|scope| {
-            let asking = scope.spawn(|| ask(&self.socket, request, BACKUP_PATIENCE));
-            let mut seen = (0, 0);
-            while !asking.is_finished() {
-                let running = ask(&self.socket, "status", STATUS_PATIENCE).ok().and_then(|status| status.running);
-                if let Some((done, total)) = running {
-                    counted.add_bytes(done.saturating_sub(seen.0));
-                    counted.expect_bytes(total.saturating_sub(seen.1));
-                    seen = (seen.0.max(done), seen.1.max(total));
-                }
-                scene.clock().pause(LOOK);
+        let _shown = progress::show(what, counted.clone(), scene.clock().clone());
+        let mut seen = (0, 0);
+        scene.wait_for(what, PATIENCE, &mut || {
+            self.platform.check()?;
+            let runs: Vec<Run> = part(&self.client.api.get(&path)?, "runs")?;
+            if let Some(error) = runs.iter().find_map(failure) {
+                return Err(error);
             }
-            asking.join().map_err(|_| Error::bug("the thread that asks the agent panicked"))?
-        })?;
-        drop(shown);
-        taken(status, request == "backup full").doing("take a", request)
+            let Some(run) = runs.iter().find(|run| wanted(run)) else { return Ok(None) };
+            let (done, total) = (run.progress.bytes_done, run.progress.bytes_expected.unwrap_or(0));
+            counted.add_bytes(done.saturating_sub(seen.0));
+            counted.expect_bytes(total.saturating_sub(seen.1));
+            seen = (seen.0.max(done), seen.1.max(total));
+            Ok(is_over(run).then_some(()))
+        })
     }
 }
 
-fn taken(status: Status, full: bool) -> Result<Summary> {
-    if let Some(trouble) = status.backup_trouble {
-        return Err(Error::transient(trouble));
-    }
-    let backup = status.last_backup.ok_or_else(|| Error::bug("the agent has taken no backup"))?;
-    match backup.full == full && backup.bad_pages == 0 {
-        true => Ok(backup),
-        false => Err(Error::bug(format!("the agent took another backup: {backup:?}"))),
-    }
+/// `service_uri` without its password.
+fn shown_uri(parts: &BTreeMap<String, String>) -> String {
+    let part = |name: &str| parts.get(name).map_or("", String::as_str);
+    let [user, host, port, dbname, sslmode] = ["user", "host", "port", "dbname", "sslmode"].map(part);
+    format!("postgres://{user}:…@{host}:{port}/{dbname}?sslmode={sslmode}")
 }

@@ -1,24 +1,24 @@
 //! The steps of the demo, in order.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use farshore_agent::tasks::protect::Summary;
-use farshore_engines::postgresql::wire::{Connection, Settings};
+use farshore_engines::postgresql::wire::Connection;
 use farshore_types::error::ErrorContext;
 use farshore_types::{Error, Result, Timestamp, units};
 
 use super::acknowledged::{self, Until, pace};
 use super::checks::{self, Check, Truth, verified};
-use super::children::farshore;
+use super::children::{Child, farshore};
 use super::disaster::{Destroyed, destroy};
-use super::forks::{FORK_SERVICE, Made, Order, SERVICE, refused};
-use super::keys::{Keys, regions, store_url, text};
-use super::north::North;
+use super::forks::{FORK_SERVICE, Made, Order, South, refused};
+use super::keys::{Keys, store_url, text};
+use super::north::{self, North, Taken};
 use super::report::{ForkReport, Report};
 use super::scene::Scene;
-use super::source::{self, DATABASE};
+use super::session::Login;
+use super::source::{self, DATABASE, Known};
 use super::workload::{WRITERS, Workload};
 use super::{copier, kept};
 use crate::progress;
@@ -73,9 +73,7 @@ struct Mark {
 pub fn play(scene: &Scene, small: bool, report: &mut Report) -> Result<Option<PathBuf>> {
     source::check_programs(scene)?;
     let spans = spans(small);
-    let keys = regions(scene)?;
-    let south = store_url(&scene.south());
-    let (truth, mark, destroyed) = first_region(scene, &spans, &keys, &south, report)?;
+    let (truth, mark, destroyed, south, keys) = first_region(scene, &spans, report)?;
 
     scene.step(6, "A moment that no backup reaches is refused, before anything is made.")?;
     let outside = mark.moment.plus_micros(OUTSIDE_MICROS).to_string();
@@ -101,72 +99,112 @@ pub fn play(scene: &Scene, small: bool, report: &mut Report) -> Result<Option<Pa
     recovery_point(scene, report, &destroyed);
     let Some(first) = made.first().filter(|_| scene.keep) else { return Ok(None) };
     first.subject.start()?;
-    kept::write_readme(scene, &keys, &first.subject.volume, first.subject.port)?;
+    kept::write_readme(scene, &south, &keys, &first.subject.volume, first.subject.port)?;
     let readme = scene.folder.join("README.txt");
     scene.say(&format!("{} says how to go on; a fork runs.", readme.display()));
     Ok(Some(first.subject.volume.clone()))
 }
 
-/// Steps 2 to 5: the life and the end of the first region.
-fn first_region(
-    scene: &Scene,
-    spans: &Spans,
-    keys: &Keys,
-    south: &str,
-    report: &mut Report,
-) -> Result<(Truth, Mark, Destroyed)> {
-    scene.step(2, "A PostgreSQL service in region north, protected by an agent from its first second.")?;
-    let north = North::start(scene, keys)?;
-    source::fill(scene, &north.volume, north.port, spans.scale)?;
-    let server = source::settings(&north.volume, north.port, DATABASE)?;
-    let known = source::ask(scene, &server)?;
-    report.database_bytes = known.bytes;
-    scene.note(&source::describe(&known));
+/// Step 1: the regions.
+fn regions(scene: &Scene) -> Result<(North, Keys)> {
+    scene.step(
+        1,
+        "Region north: `farshore up` runs a platform, a service is asked for through its API. Region south: a store.",
+    )?;
+    scene.copy_program()?;
+    for folder in [scene.south(), scene.outside(), scene.forks()] {
+        scene.make(&folder)?;
+    }
+    scene.note(&format!("everything lies in {}", scene.folder.display()));
+    let (platform, client) = north::up(scene)?;
+    let keys = Keys::make(scene)?;
+    keys.move_recovery(scene)?;
+    let north = North::create(scene, platform, client)?;
+    north.admit(scene, &keys.south_public)?;
+    Ok((north, keys))
+}
 
-    scene.step(3, &format!("{WRITERS} writers start; each acknowledged commit is logged outside of both regions."))?;
-    let log = scene.outside().join("acknowledged.log");
-    let workload = Workload::start(server.clone(), spans.scale, &log, scene.clock().clone())?;
-    let began = scene.clock().now();
-    scene.pause(spans.baseline)?;
-    let full_began = scene.clock().now();
+/// Steps 1 to 5: the life and the end of the first region.
+fn first_region(scene: &Scene, spans: &Spans, report: &mut Report) -> Result<(Truth, Mark, Destroyed, South, Keys)> {
+    let (north, keys) = regions(scene)?;
+    let login = source::login(scene, &north)?;
+    let known = fill(scene, spans, &north, &login)?;
+    report.database_bytes = known.bytes;
 
     scene.step(
-        4,
-        "A full backup under load, an incremental one, and the log within seconds; all copied to region south.",
+        3,
+        &format!(
+            "{WRITERS} writers start with service_uri; each acknowledged commit is logged outside of both regions."
+        ),
     )?;
-    let copier = copier::start(scene, south)?;
-    let full = north.backup(scene, "backup full")?;
-    let full_ended = scene.clock().now();
-    scene.pause(spans.after_full)?;
-    let incremental = north.backup(scene, "backup")?;
-    workload.check()?;
-    let commits = acknowledged::read(&log)?;
-    (report.before, report.during) = (pace(&commits, began, full_began), pace(&commits, full_began, full_ended));
-    say_backups(scene, report, &full, &incremental);
-    copier::await_backup(scene, &copier, incremental.sequence)?;
-    (report.full, report.incremental) = (Some(full), Some(incremental));
+    let log = scene.outside().join("acknowledged.log");
+    let workload = Workload::start(login.clone(), spans.scale, &log, scene.clock().clone())?;
+    let south = South { store: store_url(&scene.south_store()), service: north.service.clone() };
+    let copier = backups(scene, spans, &north, (&south, &workload, &log), report)?;
 
     scene.step(5, "A moment is marked; then the mistake, more commits, and the end of region north.")?;
-    let mark = mark(scene, &server)?;
+    let mark = mark(scene, &north)?;
     scene.pause(spans.after_mark)?;
-    mistake(scene, &server, &mark)?;
+    mistake(scene, &login, &mark)?;
     scene.pause(spans.after_mistake)?;
-    copier::await_moment(scene, &copier, mark.moment)?;
+    copier::await_moment(scene, &south, &copier, mark.moment)?;
     workload.check()?;
-    let destroyed = destroy(scene, &north.agent, &workload)?;
+    let destroyed = destroy(scene, &north, &copier, &workload)?;
     scene.note(&format!(
-        "{}: the agent and {} processes of the server were killed, {} is gone with store, key, data and state",
+        "{}: farshore up, {} processes of the server and the copier were killed; {} is gone with database, store, keys, data",
         destroyed.at,
         destroyed.processes,
         scene.north().display()
     ));
-    copier.end()?;
     let unanswered = workload.end()?;
-    Ok((Truth { commits: acknowledged::read(&log)?, unanswered, known }, mark, destroyed))
+    Ok((Truth { commits: acknowledged::read(&log)?, unanswered, known }, mark, destroyed, south, keys))
 }
 
-fn say_backups(scene: &Scene, report: &Report, full: &Summary, incremental: &Summary) {
-    let size = |backup: &Summary| checks::size_text(backup.new, backup.seconds);
+/// Step 2: the data.
+fn fill(scene: &Scene, spans: &Spans, north: &North, login: &Login) -> Result<Known> {
+    scene.step(2, "Data comes in with service_uri; what only a superuser can make, over the node's socket.")?;
+    source::fill(scene, north, login, spans.scale)?;
+    let known = source::ask(scene, &source::superuser(north, DATABASE)?)?;
+    scene.note(&source::describe(&known));
+    let taken = north.backup(scene, "backup", false)?;
+    scene.note(&format!("a backup is asked for: it adds {}", checks::size_text(taken.new, taken.seconds)));
+    Ok(known)
+}
+
+/// Step 4: backups under load, and their copies.
+fn backups(
+    scene: &Scene,
+    spans: &Spans,
+    north: &North,
+    (south, workload, log): (&South, &Workload, &Path),
+    report: &mut Report,
+) -> Result<Child> {
+    let began = scene.clock().now();
+    scene.pause(spans.baseline)?;
+    let full_began = scene.clock().now();
+    scene.step(
+        4,
+        "Two backups are asked for under load, a full and an incremental one, and the log within seconds; all copied to region south.",
+    )?;
+    scene.note(
+        "the first is full by the platform's own rule: the chain has outgrown the full backup of the empty service",
+    );
+    let copier = copier::start(scene, south)?;
+    let full = north.backup(scene, "full backup", true)?;
+    let full_ended = scene.clock().now();
+    scene.pause(spans.after_full)?;
+    let incremental = north.backup(scene, "incremental backup", false)?;
+    workload.check()?;
+    let commits = acknowledged::read(log)?;
+    (report.before, report.during) = (pace(&commits, began, full_began), pace(&commits, full_began, full_ended));
+    say_backups(scene, report, &full, &incremental);
+    copier::await_backup(scene, south, &copier, incremental.sequence)?;
+    (report.full, report.incremental) = (Some(full), Some(incremental));
+    Ok(copier)
+}
+
+fn say_backups(scene: &Scene, report: &Report, full: &Taken, incremental: &Taken) {
+    let size = |backup: &Taken| checks::size_text(backup.new, backup.seconds);
     scene.note(&format!("full: {} of data became {}", units::bytes(full.raw), size(full)));
     scene.note(&format!("incremental: {}", size(incremental)));
     if let (Some(before), Some(during)) = (report.before, report.during) {
@@ -177,8 +215,9 @@ fn say_backups(scene: &Scene, report: &Report, full: &Summary, incremental: &Sum
     }
 }
 
-fn mark(scene: &Scene, server: &Settings) -> Result<Mark> {
-    let mut connection = Connection::connect(server, scene.clock().clone())?;
+/// Only a superuser makes restore points.
+fn mark(scene: &Scene, north: &North) -> Result<Mark> {
+    let mut connection = Connection::connect(&source::superuser(north, DATABASE)?, scene.clock().clone())?;
     let sql = format!(
         "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS moment, \
          pg_create_restore_point('{POINT}') AS position"
@@ -198,10 +237,8 @@ fn mark(scene: &Scene, server: &Settings) -> Result<Mark> {
     Ok(Mark { moment, around })
 }
 
-fn mistake(scene: &Scene, server: &Settings, mark: &Mark) -> Result<()> {
-    let mut connection = Connection::connect(server, scene.clock().clone())?;
-    connection.query("DROP TABLE invoices")?;
-    connection.close();
+fn mistake(scene: &Scene, login: &Login, mark: &Mark) -> Result<()> {
+    login.open()?.run("DROP TABLE invoices")?;
     let later = scene.clock().now().seconds_since(mark.moment);
     scene.note(&format!("{later:.1} s later somebody types DROP TABLE invoices; the writers go on"));
     Ok(())
@@ -238,11 +275,11 @@ fn orders<'a>(keys: &'a Keys, mark: &Mark) -> Vec<Order<'a>> {
 }
 
 /// Decrypts everything that the second region holds, and looks at every page in it.
-fn verify(scene: &Scene, south: &str, keys: &Keys, report: &mut Report) -> Result<()> {
+fn verify(scene: &Scene, south: &South, keys: &Keys, report: &mut Report) -> Result<()> {
     let key = text(&keys.south)?;
-    for service in [SERVICE, FORK_SERVICE] {
+    for service in [south.service.as_str(), FORK_SERVICE] {
         let shown = progress::show(&format!("verify {service}"), Arc::default(), scene.clock().clone());
-        let args = ["vault", "verify", "--store", south, "--identity", key, "--service", service];
+        let args = ["vault", "verify", "--store", &south.store, "--identity", key, "--service", service];
         let (answer, code) = farshore(scene, &args, VERIFY_DEADLINE)?;
         drop(shown);
         let check = verified(service, &answer, code);

@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
-use farshore_agent::tasks::protect::Summary;
 use farshore_types::units;
 
 use super::acknowledged::{Comparison, Pace};
 use super::checks::Check;
+use super::north::Taken;
 use crate::output;
 
 /// One fork with all that was checked on it.
@@ -35,9 +35,9 @@ pub struct Report {
     /// During it.
     pub during: Option<Pace>,
     /// Full and incremental.
-    pub full: Option<Summary>,
+    pub full: Option<Taken>,
     /// On top of it.
-    pub incremental: Option<Summary>,
+    pub incremental: Option<Taken>,
     /// Of the target outside the window.
     pub refusal: String,
     /// Checks of no fork in particular.

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use farshore_agent::account::check_reachable;
+use farshore_agent::fleet::forget_user;
 use farshore_agent::host::Host;
 use farshore_agent::place::default_data_directory;
 use farshore_agent::process::{ProcessId, Running, working_in};
@@ -22,6 +23,8 @@ use rustix::process::Signal;
 
 use crate::output;
 
+/// The first region, as its platform calls it.
+pub const REGION: &str = "local-north";
 /// How long a process may take to end after a signal.
 const END_PATIENCE: Duration = Duration::from_secs(20);
 /// Between two looks at a condition.
@@ -29,7 +32,7 @@ const LOOK: Duration = Duration::from_millis(50);
 /// Others may pass through, so that the server's user reaches its data, but not look around.
 const FOLDER_MODE: u32 = 0o711;
 /// The folder that makes the longest path of a socket.
-const DEEPEST: &str = "forks/recovery/run";
+const DEEPEST: &str = "north/host/nodes/pg-demo-0123456789abcdef/run";
 /// Random bytes in the name of a folder that is not kept.
 const NAME_BYTES: usize = 4;
 
@@ -76,9 +79,24 @@ impl Scene {
         Ok(folder)
     }
 
-    /// The first region, which will be lost: store, key file, server and agent.
+    /// The first region, which will be lost: all that its platform has.
     pub fn north(&self) -> PathBuf {
         self.folder.join("north")
+    }
+
+    /// The first region's store.
+    pub fn north_store(&self) -> PathBuf {
+        self.north().join("regions").join(REGION)
+    }
+
+    /// The nodes of its services.
+    pub fn nodes(&self) -> PathBuf {
+        self.north().join("host").join("nodes")
+    }
+
+    /// The second region's store.
+    pub fn south_store(&self) -> PathBuf {
+        self.south().join("store")
     }
 
     /// The second region: store and key file.
@@ -182,15 +200,29 @@ impl Scene {
             }
         }
         if !self.keep && self.folder.exists() {
+            for volume in children(&self.nodes()) {
+                self.forget_user(&volume)?;
+            }
             fs::remove_dir_all(&self.folder).doing("remove", self.folder.display())?;
         }
         Ok(())
     }
 
     fn data_directories(&self) -> Vec<PathBuf> {
-        let forks = fs::read_dir(self.forks()).into_iter().flatten().flatten().map(|item| item.path().join("data"));
-        forks.chain([self.north().join("node").join("data")]).filter(|data| data.is_dir()).collect()
+        let volumes = children(&self.forks()).into_iter().chain(children(&self.nodes()));
+        volumes.map(|volume| volume.join("data")).filter(|data| data.is_dir()).collect()
     }
+
+    /// Removes the operating system user that a node of the platform ran as.
+    pub fn forget_user(&self, volume: &Path) -> Result<()> {
+        let service = volume.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        forget_user(&self.host, &service.parse()?)
+    }
+}
+
+/// What lies in a folder; nothing if it is not there.
+fn children(folder: &Path) -> Vec<PathBuf> {
+    fs::read_dir(folder).into_iter().flatten().flatten().map(|item| item.path()).collect()
 }
 
 /// Ends every process that works in a folder, and what ignores the signal with SIGKILL.

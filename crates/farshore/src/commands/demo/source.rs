@@ -1,7 +1,7 @@
 //! The service in the first region: its data, and what is asked of it before it is lost and of every fork afterwards.
 
 use std::fs;
-use std::os::unix::fs::chown;
+use std::os::unix::fs::{MetadataExt, chown};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +12,9 @@ use farshore_types::ids::hex;
 use farshore_types::{Error, Program, Progress, Result, units};
 
 use super::children::while_growing;
+use super::north::North;
 use super::scene::Scene;
+use super::session::Login;
 use super::workload::LEDGER;
 use crate::progress;
 
@@ -24,6 +26,8 @@ const PGBENCH_DEADLINE: Duration = Duration::from_secs(900);
 const BYTES_PER_SCALE: u64 = 15_500_000;
 const QUERY_DEADLINE: Duration = Duration::from_secs(300);
 const PASSWORD_BYTES: usize = 18;
+/// Rows of invoices and statements for each step of pgbench's scale.
+const ROWS_PER_SCALE: u32 = 2_000;
 
 /// What must be the same in every fork.
 pub const PROBES: [(&str, &str); 5] = [
@@ -66,34 +70,49 @@ pub fn settings(volume: &Path, port: u16, database: &str) -> Result<Settings> {
     Ok(settings)
 }
 
-/// Makes databases, roles and data.
-pub fn fill(scene: &Scene, volume: &Path, port: u16, scale: u32) -> Result<()> {
-    let mut connection = Connection::connect(&settings(volume, port, "postgres")?, scene.clock().clone())?;
-    connection.query_within(&format!("CREATE DATABASE {DATABASE}"), QUERY_DEADLINE)?;
+/// The service as its users reach it.
+pub fn login(scene: &Scene, north: &North) -> Result<Login> {
+    Login::new(&north.uri, DATABASE, scene.installation.program("psql")?, scene.outside().join("psql.log"))
+}
+
+/// Makes database, roles and data: with `service_uri` what users may make, on the node's socket what only the superuser may.
+pub fn fill(scene: &Scene, north: &North, login: &Login, scale: u32) -> Result<()> {
+    north.create_database(DATABASE)?;
     let mut password = [0; PASSWORD_BYTES];
     scene.host.entropy.fill(&mut password)?;
-    connection.query("CREATE ROLE bank_owner NOLOGIN")?;
     let password = literal(&hex(&password))?;
-    connection.query(&format!("CREATE ROLE teller LOGIN PASSWORD {password} IN ROLE bank_owner"))?;
-    let tablespace = tablespace_folder(scene)?;
+    let tablespace = tablespace_folder(scene, north)?;
     let location = literal(&tablespace.to_string_lossy())?;
-    connection.query(&format!("CREATE TABLESPACE archive OWNER bank_owner LOCATION {location}"))?;
-    connection.close();
-    pgbench(scene, volume, port, scale)?;
-    let mut connection = Connection::connect(&settings(volume, port, DATABASE)?, scene.clock().clone())?;
-    for statement in statements(scale) {
+    pgbench(scene, north, login, scale)?;
+    let mut connection = Connection::connect(&superuser(north, DATABASE)?, scene.clock().clone())?;
+    for statement in [
+        "CREATE ROLE bank_owner NOLOGIN",
+        &format!("CREATE ROLE teller LOGIN PASSWORD {password} IN ROLE bank_owner"),
+        &format!("CREATE TABLESPACE archive OWNER bank_owner LOCATION {location}"),
+    ] {
+        connection.query_within(statement, QUERY_DEADLINE).doing("prepare", DATABASE)?;
+    }
+    let mut session = login.open()?;
+    for statement in of_users(scale) {
+        session.run(&statement).doing("prepare", DATABASE)?;
+    }
+    for statement in of_superuser(scale) {
         connection.query_within(&statement, QUERY_DEADLINE).doing("prepare", DATABASE)?;
     }
     connection.close();
     Ok(())
 }
 
+/// How to reach the server of the service as its superuser: on its node's socket, as the agent does.
+pub fn superuser(north: &North, database: &str) -> Result<Settings> {
+    settings(&north.volume, north.port, database)
+}
+
 /// Further things than tables of numbers. The unlogged table has no identity column: PostgreSQL 15 leaves the sequence of such a
 /// column empty after a recovery that replays its creation, pg_basebackup or not, and pg_dump then fails.
-fn statements(scale: u32) -> Vec<String> {
-    let rows = scale * 2_000;
+fn of_users(scale: u32) -> Vec<String> {
+    let rows = scale * ROWS_PER_SCALE;
     vec![
-        "CREATE EXTENSION pgcrypto".to_string(),
         LEDGER.to_string(),
         "GRANT SELECT, INSERT ON ledger TO bank_owner".to_string(),
         "CREATE TABLE invoices (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, amount numeric(12, 2), note text)"
@@ -101,38 +120,46 @@ fn statements(scale: u32) -> Vec<String> {
         format!(
             "INSERT INTO invoices (amount, note) SELECT n * 1.37, md5(n::text) FROM generate_series(1, {rows}) AS n"
         ),
+        "CREATE UNLOGGED TABLE sessions (token text PRIMARY KEY)".to_string(),
+        "INSERT INTO sessions (token) SELECT md5(n::text) FROM generate_series(1, 1000) AS n".to_string(),
+    ]
+}
+
+/// What needs the superuser, or his tablespace. The large object does not compress: with it even the small demo holds more than
+/// twice the bytes of an empty service's backup, after which the platform takes a full one.
+fn of_superuser(scale: u32) -> Vec<String> {
+    let rows = scale * ROWS_PER_SCALE;
+    vec![
+        "CREATE EXTENSION pgcrypto".to_string(),
         "CREATE TABLE statements (id bigint GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY, line text) \
          TABLESPACE archive"
             .to_string(),
         format!("INSERT INTO statements (line) SELECT md5(n::text) || n FROM generate_series(1, {rows}) AS n"),
-        "CREATE UNLOGGED TABLE sessions (token text PRIMARY KEY)".to_string(),
-        "INSERT INTO sessions (token) SELECT md5(n::text) FROM generate_series(1, 1000) AS n".to_string(),
         "SELECT lo_from_bytea(0, string_agg(digest(n::text, 'sha512'), '' ORDER BY n)) \
-         FROM generate_series(1, 16384) AS n"
+         FROM generate_series(1, 131072) AS n"
             .to_string(),
         "ANALYZE".to_string(),
     ]
 }
 
 /// A folder outside of the data directory, owned by the server's user.
-fn tablespace_folder(scene: &Scene) -> Result<PathBuf> {
-    let folder = scene.north().join("tablespace");
+fn tablespace_folder(scene: &Scene, north: &North) -> Result<PathBuf> {
+    let folder = north.volume.join("archive");
     scene.make(&folder)?;
-    if let Some((user, group)) = scene.host.engines.owner() {
-        chown(&folder, Some(user), Some(group)).doing("give away", folder.display())?;
-    }
+    let data = north.volume.join("data");
+    let owner = fs::metadata(&data).doing("look at", data.display())?;
+    chown(&folder, Some(owner.uid()), Some(owner.gid())).doing("give away", folder.display())?;
     Ok(folder)
 }
 
-fn pgbench(scene: &Scene, volume: &Path, port: u16, scale: u32) -> Result<()> {
-    let (host, port, scale_text) = (volume.join("run"), port.to_string(), scale.to_string());
-    let host = host.to_str().ok_or_else(|| Error::invalid("the demo's folder is not UTF-8"))?;
-    let args = ["-h", host, "-p", &port, "-U", "postgres", "-i", "-q", "-s", &scale_text, DATABASE];
-    let program = Program::new(scene.installation.program("pgbench")?, &args).within(PGBENCH_DEADLINE);
+fn pgbench(scene: &Scene, north: &North, login: &Login, scale: u32) -> Result<()> {
+    let args = ["-i", "-q", "-s", &scale.to_string()];
+    let mut program = Program::new(scene.installation.program("pgbench")?, &args).within(PGBENCH_DEADLINE);
+    program.env = login.variables().to_vec();
     let counted = Arc::new(Progress::default());
     counted.expect_bytes(u64::from(scale) * BYTES_PER_SCALE);
     let _shown = progress::show("fill the database", counted.clone(), scene.clock().clone());
-    while_growing(scene, &volume.join("data").join("base"), &counted, || scene.host.run(&program)).map(drop)
+    while_growing(scene, &north.volume.join("data").join("base"), &counted, || scene.host.run(&program)).map(drop)
 }
 
 /// What the source says now: each probe by name, the invoices, and the size of everything for people.
@@ -163,7 +190,7 @@ pub fn ask(scene: &Scene, server: &Settings) -> Result<Known> {
 
 /// The programs that the demo needs beside the server.
 pub fn check_programs(scene: &Scene) -> Result<()> {
-    for name in ["pgbench", "pg_amcheck", "pg_dumpall", "pg_checksums"] {
+    for name in ["psql", "pgbench", "pg_amcheck", "pg_dumpall", "pg_checksums"] {
         let path = scene.installation.program(name)?;
         if !fs::exists(&path).doing("look at", path.display())? {
             return Err(Error::missing(format!("{} is missing", path.display()))

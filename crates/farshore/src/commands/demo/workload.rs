@@ -12,12 +12,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
-use farshore_engines::postgresql::wire::{Connection, Settings};
 use farshore_types::error::ErrorContext;
 use farshore_types::{Clock, Error, Result, Timestamp};
 use farshore_vault::Hash;
 
 use super::acknowledged::Commit;
+use super::session::Login;
 
 /// Writers.
 pub const WRITERS: u32 = 4;
@@ -66,24 +66,24 @@ impl Row {
         Hash::of(format!("{writer}|{number}|{account}|{delta}|{sent}|{payload}").as_bytes()).to_string()
     }
 
-    /// The transaction, in one message: it commits as a whole at its end.
+    /// The transaction, in one message, for `\;` in psql sends nothing yet: it commits as a whole at its end.
     fn transaction(&self, scale: u32) -> String {
         let Row { writer, number, account, delta, sent, payload } = self;
         let teller = account % (u64::from(scale) * TELLERS_PER_SCALE) + 1;
         let branch = account % u64::from(scale) + 1;
         format!(
-            "UPDATE pgbench_accounts SET abalance = abalance + {delta} WHERE aid = {account}; \
-             UPDATE pgbench_tellers SET tbalance = tbalance + {delta} WHERE tid = {teller}; \
-             UPDATE pgbench_branches SET bbalance = bbalance + {delta} WHERE bid = {branch}; \
+            "UPDATE pgbench_accounts SET abalance = abalance + {delta} WHERE aid = {account} \\; \
+             UPDATE pgbench_tellers SET tbalance = tbalance + {delta} WHERE tid = {teller} \\; \
+             UPDATE pgbench_branches SET bbalance = bbalance + {delta} WHERE bid = {branch} \\; \
              INSERT INTO pgbench_history (tid, bid, aid, delta, mtime) \
-             VALUES ({teller}, {branch}, {account}, {delta}, CURRENT_TIMESTAMP); \
+             VALUES ({teller}, {branch}, {account}, {delta}, CURRENT_TIMESTAMP) \\; \
              INSERT INTO ledger VALUES ({writer}, {number}, {account}, {delta}, {sent}, '{payload}')"
         )
     }
 }
 
 struct Shared {
-    server: Settings,
+    login: Login,
     scale: u32,
     log: Mutex<File>,
     stop: AtomicBool,
@@ -100,10 +100,10 @@ pub struct Workload {
 
 impl Workload {
     /// Starts all writers.
-    pub fn start(server: Settings, scale: u32, log: &Path, clock: Arc<dyn Clock>) -> Result<Workload> {
+    pub fn start(login: Login, scale: u32, log: &Path, clock: Arc<dyn Clock>) -> Result<Workload> {
         let file = OpenOptions::new().append(true).create_new(true).open(log).doing("make", log.display())?;
         let (stop, doomed) = (AtomicBool::new(false), AtomicBool::new(false));
-        let shared = Arc::new(Shared { server, scale, log: Mutex::new(file), stop, doomed, clock });
+        let shared = Arc::new(Shared { login, scale, log: Mutex::new(file), stop, doomed, clock });
         let thread = |writer| {
             let shared = shared.clone();
             std::thread::spawn(move || shared.write(writer))
@@ -147,13 +147,13 @@ impl Drop for Workload {
 
 impl Shared {
     fn write(&self, writer: u32) -> Result<Option<Row>> {
-        let mut connection = Connection::connect(&self.server, self.clock.clone())?;
+        let mut session = self.login.open()?;
         let mut number = 0;
         while !self.stop.load(Ordering::Relaxed) {
             number += 1;
             let sent = self.clock.now();
             let row = Row::of(writer, number, sent, self.scale);
-            match connection.query(&row.transaction(self.scale)) {
+            match session.run(&row.transaction(self.scale)) {
                 Ok(_) => {}
                 Err(_) if self.doomed.load(Ordering::SeqCst) => return Ok(Some(row)),
                 Err(error) => return Err(error.context("write", "the ledger")),
@@ -163,7 +163,6 @@ impl Shared {
             let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
             log.write_all(commit.line().as_bytes()).doing("write", "the log of acknowledged commits")?;
         }
-        connection.close();
         Ok(None)
     }
 }
