@@ -26,7 +26,7 @@ use super::order::Order;
 use super::report::{Address, Recovered, Restore, Taken};
 use super::{accounts, stock};
 use crate::host::Host;
-use crate::postgres::{self, Node, Spec, Status};
+use crate::postgres::{self, Layout, Node, Spec, Status};
 use crate::tasks::archiving::{self, Archiving};
 use crate::tasks::fork::{self, Fork};
 use crate::tasks::take_backup::TakeBackup;
@@ -228,6 +228,7 @@ impl Member {
             }
             node.remove()?;
         }
+        postgres::end_orphans(&Layout::new(&self.volume).data(), &*self.ground.host.clock)?;
         self.clear(&state.host)?;
         accounts::forget(&self.ground.host, &self.service)?;
         state.order.removed = true;

@@ -16,7 +16,7 @@ mod provision;
 mod record;
 mod spec;
 
-pub use found::processes;
+pub use found::{end_orphans, processes};
 pub use layout::Layout;
 pub use node::{Node, Status};
 pub use provision::{adopt, open, provision};

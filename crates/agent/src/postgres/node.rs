@@ -219,7 +219,10 @@ impl Node {
             let what = format!("the server of {} still runs", volume.display());
             return Err(Error::conflict(what).hint("stop it first"));
         }
-        std::fs::remove_dir_all(&volume).doing("remove", volume.display())
+        match std::fs::remove_dir_all(&volume) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+            outcome => outcome.doing("remove", volume.display()),
+        }
     }
 
     /// Writes the configuration files of this node.
@@ -300,7 +303,8 @@ impl Node {
     }
 
     fn stop_quietly(&mut self, deadline: Duration) -> Result<()> {
-        self.want(Wanted::Stopped)?;
+        let wanted = self.want(Wanted::Stopped);
+        self.unless_gone(wanted)?;
         if !self.find()? {
             return Ok(());
         }
@@ -311,12 +315,17 @@ impl Node {
             return Err(Error::busy(what).hint("end the streams of its log, then stop it again"));
         }
         (self.running, self.record.process) = (None, None);
-        self.keep_record()?;
+        self.unless_gone(self.keep_record())?;
         let (control, _) = read_stable(&self.layout.data(), &*self.host.clock)?;
         match control.state {
             State::ShutDown | State::ShutDownInRecovery => Ok(()),
             other => Err(Error::transient(format!("the server ended in state {other:?}")).hint(self.see_log())),
         }
+    }
+
+    /// A volume that was removed keeps no record, and its server must end all the same.
+    fn unless_gone(&self, kept: Result<()>) -> Result<()> {
+        if self.layout.volume().exists() { kept } else { Ok(()) }
     }
 
     /// Looks for the server; true when one runs. The server that we started, or the one that its pid file names.

@@ -4,7 +4,7 @@
 use std::fs;
 use std::io::ErrorKind;
 use std::os::fd::OwnedFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use farshore_types::{Error, Result};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
@@ -61,11 +61,11 @@ impl ProcessId {
     }
 }
 
-/// Living processes whose working directory is this one; those that we may not look at are left out.
+/// Living processes whose working directory is this one, or was before it was removed; those that we may not look at are left out.
 pub fn working_in(directory: &Path) -> Result<Vec<i32>> {
     let directory = match directory.canonicalize() {
         Ok(directory) => directory,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) if error.kind() == ErrorKind::NotFound => removed(directory)?,
         Err(error) => return Err(Error::io(error, "look at", directory.display())),
     };
     let mut found = Vec::new();
@@ -77,6 +77,19 @@ pub fn working_in(directory: &Path) -> Result<Vec<i32>> {
         }
     }
     Ok(found)
+}
+
+/// What the kernel calls a directory that was removed under the processes in it (proc(5), "/proc/pid/cwd").
+fn removed(directory: &Path) -> Result<PathBuf> {
+    let parents = directory.ancestors().skip(1).filter(|parent| !parent.as_os_str().is_empty());
+    for parent in parents {
+        if let (Ok(there), Ok(rest)) = (parent.canonicalize(), directory.strip_prefix(parent)) {
+            let mut name = there.join(rest).into_os_string();
+            name.push(" (deleted)");
+            return Ok(name.into());
+        }
+    }
+    Err(Error::invalid(format!("{} is not an absolute path", directory.display())))
 }
 
 /// State and start time.
@@ -94,6 +107,22 @@ fn is_gone(error: &std::io::Error) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_process_is_found_in_its_directory_and_also_when_that_was_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let inside = folder.path().join("a/b");
+        fs::create_dir_all(&inside).unwrap();
+        let mut process = std::process::Command::new("sleep").arg("60").current_dir(&inside).spawn().unwrap();
+        let pid = i32::try_from(process.id()).unwrap();
+        assert_eq!(working_in(&inside).unwrap(), [pid]);
+        fs::remove_dir_all(folder.path().join("a")).unwrap();
+        assert_eq!(working_in(&inside).unwrap(), [pid]);
+        assert!(working_in(&folder.path().join("a")).unwrap().is_empty());
+        process.kill().unwrap();
+        process.wait().unwrap();
+        assert!(working_in(&inside).unwrap().is_empty());
+    }
 
     #[test]
     fn a_name_with_brackets_and_blanks_does_not_shift_the_fields() {

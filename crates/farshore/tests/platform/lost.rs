@@ -30,8 +30,36 @@ fn commit(uri: &str, sent: &AtomicU64, acknowledged: &Acknowledged, stop: &Atomi
     }
 }
 
+/// What is removed of the node.
+#[derive(Debug, Clone, Copy)]
+enum Lost {
+    /// The server's data.
+    Data,
+    /// All that its host has of it.
+    Node,
+    /// The same while the platform is down.
+    NodeUnseen,
+}
+
+impl Lost {
+    const ALL: [Lost; 3] = [Lost::Data, Lost::Node, Lost::NodeUnseen];
+
+    /// The server goes on writing while its files vanish.
+    fn remove(self, site: &mut Site) {
+        let node = site.world.data().join("host/nodes").join(site.id("shop"));
+        let gone = if matches!(self, Lost::Data) { node.join("data") } else { node };
+        if matches!(self, Lost::NodeUnseen) {
+            site.kill();
+        }
+        wait_until("the files are gone", || fs::remove_dir_all(&gone).is_ok());
+        if matches!(self, Lost::NodeUnseen) {
+            site.start();
+        }
+    }
+}
+
 /// Loses the node under a client, waits until it is back, and compares.
-fn lose(site: &Site, sent: &Arc<AtomicU64>, acknowledged: &Acknowledged) {
+fn lose(site: &mut Site, what: Lost, sent: &Arc<AtomicU64>, acknowledged: &Acknowledged) {
     let uri = site.settle_running("shop");
     let stop = Arc::new(AtomicBool::new(false));
     let client = {
@@ -44,9 +72,7 @@ fn lose(site: &Site, sent: &Arc<AtomicU64>, acknowledged: &Acknowledged) {
     let (lost, clock) = (site.events("shop", "service_node_lost"), SystemClock::new());
     let at_risk_s = site.service("shop")["metadata"]["data_at_risk_seconds"].as_f64().unwrap();
     let moment = clock.now().micros();
-    let data = site.world.data().join("host/nodes").join(site.id("shop")).join("data");
-    // The server goes on writing while its files vanish.
-    while fs::remove_dir_all(&data).is_err() {}
+    what.remove(site);
     wait_until("the loss is seen", || site.events("shop", "service_node_lost") == lost + 1);
     stop.store(true, Ordering::SeqCst);
     client.join().unwrap();
@@ -61,7 +87,7 @@ fn lose(site: &Site, sent: &Arc<AtomicU64>, acknowledged: &Acknowledged) {
     let first = missing.first().map(|(_, at)| moment - **at);
     assert!(old.is_empty(), "{at_risk_s} s were shown; older rows are missing: {old:?}");
     assert!(there.last().is_none_or(|last| *last <= sent.load(Ordering::SeqCst)), "a row that nobody sent");
-    println!("{at_risk_s} s at risk, lost since {first:?} us before the loss; back after {back_us} us");
+    println!("{what:?}: {at_risk_s} s at risk, lost since {first:?} us before the loss; back after {back_us} us");
     drop(acknowledged);
 }
 
@@ -70,17 +96,17 @@ fn a_node_whose_data_is_removed_is_rebuilt_with_every_row_older_than_the_data_at
     if !installed() {
         return;
     }
-    let site = Site::new("", &["is gone", "the log of service", "the server has crashed"]);
+    let mut site = Site::new("", &["is gone", "the log of service", "the server has crashed"]);
     site.create("shop", "startup-4", &json!({}));
     let uri = site.settle_running("shop");
     sql(&uri, "CREATE TABLE sold (n bigint PRIMARY KEY)");
     let (sent, acknowledged) = (Arc::new(AtomicU64::new(0)), Acknowledged::default());
-    for _ in 0..times(2, 10) {
+    for what in Lost::ALL.into_iter().cycle().take(times(3, 12) as usize) {
         // What the last loss took is not missed again.
         let kept: BTreeSet<u64> =
             sql(&uri, "SELECT n FROM sold").lines().map(|number| number.parse().unwrap()).collect();
         acknowledged.lock().unwrap().retain(|number, _| kept.contains(number));
-        lose(&site, &sent, &acknowledged);
+        lose(&mut site, what, &sent, &acknowledged);
     }
     site.finish();
 }
