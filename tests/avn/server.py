@@ -193,6 +193,8 @@ class Platform:
         return {one for one, line in self.processes().items() if re.match(r"\S*postgres .*-D ?", line)}
 
     def remove(self):
+        if os.path.isdir(self.data):
+            self.command("down", "--data", self.data, "--forget-users")
         shutil.rmtree(self.base, ignore_errors=True)
 
 

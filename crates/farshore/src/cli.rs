@@ -75,12 +75,16 @@ pub enum Command {
     Fork(ForkCommand),
     /// Stop the databases below a folder, cleanly.
     #[command(
-        after_help = "Examples:\n  farshore down --data /var/lib/farshore/fork-1\n  farshore down --data /srv/farshore    # all services of a platform"
+        after_help = "Examples:\n  farshore down --data /var/lib/farshore/fork-1\n  farshore down --data /srv/farshore    # all services of a platform\n  farshore down --data /srv/farshore --forget-users && rm -r /srv/farshore"
     )]
     Down {
         /// A fork's folder, one that holds several, or the folder of a platform that is stopped.
         #[arg(long, value_name = "DIR")]
         data: PathBuf,
+        /// Also remove the operating system users that a platform has made for its services. Its databases do not start again: for a
+        /// folder that is to be deleted next.
+        #[arg(long)]
+        forget_users: bool,
     },
     /// Give the archived log to a server that you recover yourself.
     #[command(

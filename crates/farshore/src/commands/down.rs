@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use farshore_agent::fleet::forget_user;
 use farshore_agent::host::Host;
 use farshore_agent::tasks::fork;
 use farshore_types::error::ErrorContext;
-use farshore_types::{Clock, Result, SystemEntropy};
+use farshore_types::{Clock, Result, ServiceId, SystemEntropy};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -19,7 +20,7 @@ use crate::platform::{self, Place};
 const DEPTH_MAX: usize = 3;
 
 /// Stops them all.
-pub fn run(data: &Path, as_json: bool, clock: &Arc<dyn Clock>) -> Result<ExitCode> {
+pub fn run(data: &Path, forget_users: bool, as_json: bool, clock: &Arc<dyn Clock>) -> Result<ExitCode> {
     let place = Place::of(Some(data))?;
     let _lock = if place.is_platform() { Some(place.lock()?) } else { None };
     let mut stopped = Vec::new();
@@ -39,12 +40,25 @@ pub fn run(data: &Path, as_json: bool, clock: &Arc<dyn Clock>) -> Result<ExitCod
         }
         return Err(error);
     }
+    if forget_users {
+        forget(&data, clock)?;
+    }
     match (as_json, stopped.is_empty()) {
         (true, _) => output::json(&json!({"stopped": stopped})),
         (false, true) => output::say("No database runs there."),
         (false, false) => stopped.iter().for_each(|volume| output::say(&format!("Stopped {}.", volume.display()))),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Removes the users of all services that were ever ordered there. May be repeated.
+fn forget(data: &Path, clock: &Arc<dyn Clock>) -> Result<()> {
+    let (host, orders) = (platform::host(clock)?, data.join("host/orders"));
+    for order in std::fs::read_dir(&orders).into_iter().flatten().flatten() {
+        let service = order.path().file_stem().and_then(|stem| stem.to_str()?.parse::<ServiceId>().ok());
+        service.map_or(Ok(()), |service| forget_user(&host, &service))?;
+    }
+    Ok(())
 }
 
 /// The host as a node's server knows it: as its own user, if it has one.

@@ -40,7 +40,7 @@ pub fn run(cli: &Cli) -> Result<ExitCode> {
         Command::Agent(command) => agent::run(command, cli.json, &clock),
         Command::Copy(args) => copy::run(args, cli.json, clock),
         Command::Fork(command) => fork::run(command, cli.json, clock),
-        Command::Down { data } => down::run(data, cli.json, &clock),
+        Command::Down { data, forget_users } => down::run(data, *forget_users, cli.json, &clock),
         Command::Demo(args) => demo::run(args, cli.json, &clock),
         Command::LogServe { store, socket, staging, workers } => {
             log_serve::run(store, socket, staging, *workers, cli.json, clock)

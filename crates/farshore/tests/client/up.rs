@@ -75,6 +75,6 @@ impl Drop for Up {
         let _ = self.child.kill();
         let _ = self.child.wait();
         let down: PathBuf = self.folder.path().join("d");
-        let _ = bare("down --data").arg(down).output();
+        let _ = bare("down --forget-users --data").arg(down).output();
     }
 }

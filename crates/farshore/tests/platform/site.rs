@@ -202,7 +202,7 @@ impl Site {
 impl Drop for Site {
     fn drop(&mut self) {
         drop(self.up.take());
-        let _ = Command::output(&mut self.world.command(&["down"]));
+        let _ = Command::output(&mut self.world.command(&["down", "--forget-users"]));
         if std::thread::panicking() {
             eprintln!("{}", fs::read_to_string(self.world.path("up.log")).unwrap_or_default());
         }

@@ -82,7 +82,7 @@ pub struct Stopping<'a>(&'a World);
 
 impl Drop for Stopping<'_> {
     fn drop(&mut self) {
-        let _ = self.0.command(&["down"]).output();
+        let _ = self.0.command(&["down", "--forget-users"]).output();
     }
 }
 
