@@ -1,9 +1,10 @@
 //! Nodes that were lost, and journals that broke. A service that shall run and whose data is gone is rebuilt from its newest backup and log;
-//! one whose log was broken gets a full backup at once. Hosts start crashed servers by themselves.
+//! one whose log was broken gets a full backup at once. A rebuilding that failed is asked for again. Hosts start crashed servers by
+//! themselves.
 
 use farshore_runs::{NewRun, enqueue};
 use farshore_store::services::{self, Service};
-use farshore_store::{Tx, runs};
+use farshore_store::{Tx, backups, runs};
 use farshore_types::{Generation, Result};
 use serde_json::{Value, json};
 
@@ -13,9 +14,15 @@ use crate::service::state;
 use crate::services::restored;
 use crate::{Control, events, kinds};
 
+/// Between a rebuilding that failed and the next, in microseconds.
+const REBUILD_AGAIN_US: i64 = 5 * 60 * 1_000_000;
+
 /// Looks at every node once.
 pub fn supervise(control: &Control) -> Result<()> {
     each_service(control, "the supervision of a service", |service| {
+        if service.state == state::REBUILDING {
+            return rebuild_again(control, &service);
+        }
         if service.state != state::RUNNING {
             return Ok(());
         }
@@ -38,6 +45,31 @@ fn rebuild(control: &Control, service: &Service) -> Result<()> {
         let text =
             format!("The node of service {} is lost; the service is rebuilt from its newest backup and log", row.name);
         ask(tx, control, &row, (kinds::RESTORE, input), ("service_node_lost", &text))
+    })
+}
+
+/// A rebuilding that failed for good, as on a host that had no room, is asked for again after a while: somebody may have made room. A
+/// service without a backup was never there; its owner sees why, and makes another.
+fn rebuild_again(control: &Control, service: &Service) -> Result<()> {
+    let before = control.clock.now().micros().saturating_sub(REBUILD_AGAIN_US);
+    let failed = |tx: &mut Tx<'_>| {
+        let newest = runs::of_subject(tx, service.id.as_str(), 1)?.into_iter().next();
+        let newest = newest.filter(|run| run.kind == kinds::RESTORE && run.situation.state == runs::State::Failed);
+        let ended = newest.and_then(|run| run.situation.finished_at).is_some_and(|at| at.micros() <= before);
+        Ok(ended && !backups::of_region(tx, &service.id, &service.region, 1)?.is_empty())
+    };
+    if !control.store.read(failed)? {
+        return Ok(());
+    }
+    let input = restored(control, service)?.input()?;
+    control.store.write(|tx| {
+        let row = services::get(tx, &service.id)?.filter(|row| row.state == state::REBUILDING && row.powered);
+        let Some(row) = row.filter(|row| row.deleted_at.is_none()) else { return Ok(()) };
+        if !failed(tx)? {
+            return Ok(());
+        }
+        let text = format!("The rebuilding of service {} failed, and is tried again", row.name);
+        ask(tx, control, &row, (kinds::RESTORE, input), ("service_rebuild_again", &text))
     })
 }
 
