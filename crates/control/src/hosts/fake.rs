@@ -37,6 +37,7 @@ struct Node {
     order: NodeOrder,
     port: u16,
     state: NodeState,
+    breaks: u64,
     inside: Inside,
     log: Vec<LogLine>,
 }
@@ -73,6 +74,13 @@ impl FakeHosts {
     pub fn lose(&self, service: &ServiceId) {
         if let Some(node) = self.lock().nodes.get_mut(service) {
             node.state = NodeState::Lost;
+        }
+    }
+
+    /// The log of a node has been broken so often since its agent was started.
+    pub fn break_log(&self, service: &ServiceId, breaks: u64) {
+        if let Some(node) = self.lock().nodes.get_mut(service) {
+            node.breaks = breaks;
         }
     }
 
@@ -119,7 +127,7 @@ impl Inner {
             log.push(LogLine { at: now, unit: unit.to_string(), text: text.to_string() });
         }
         let inside = inside.unwrap_or(before);
-        let node = Node { order: order.clone(), port, state: NodeState::Ready, inside, log };
+        let node = Node { order: order.clone(), port, state: NodeState::Ready, breaks: 0, inside, log };
         self.nodes.insert(order.service.clone(), node);
         NodeAddress { host: "127.0.0.1".to_string(), port, version: format!("{}.0", order.major) }
     }
@@ -231,7 +239,7 @@ impl Hosts for FakeHosts {
             state: node.map_or(NodeState::Absent, |node| node.state),
             archived_to: node.map(|_| self.clock.now()),
             at_risk_s: 0.5,
-            breaks: 0,
+            breaks: node.map_or(0, |node| node.breaks),
             trouble: None,
             disk_bytes: node.map(|_| BACKUP_BYTES),
             figures: figures.into_iter().map(|(name, value)| (name.to_string(), value)).collect(),

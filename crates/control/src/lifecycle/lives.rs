@@ -195,4 +195,14 @@ fn a_lost_node_is_rebuilt_and_a_broken_log_is_answered_by_a_backup() {
     assert_eq!(scene.row(&service.id).facts["port"], service.facts["port"]);
     let lost = scene.events().iter().filter(|event| *event == "service_node_lost").count();
     assert_eq!(lost, 1, "asked for once");
+
+    // The second agent counts anew: its first break is as new as the other's second.
+    for (breaks, backups) in [(0, 2), (1, 3), (1, 3), (2, 4), (0, 4), (1, 5)] {
+        scene.hosts.break_log(&service.id, breaks);
+        for _ in 0..2 {
+            reconcile::supervise(&scene.control).unwrap();
+            scene.settle(&service.id);
+        }
+        assert_eq!(scene.backups(&service), backups, "{breaks} breaks");
+    }
 }

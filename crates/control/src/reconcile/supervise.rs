@@ -30,7 +30,7 @@ pub fn supervise(control: &Control) -> Result<()> {
         match view.state {
             NodeState::Lost | NodeState::Absent => rebuild(control, &service),
             NodeState::Stopped => start_again(control, &service),
-            _ if view.breaks > seen_breaks(&service) => broken(control, &service, view.breaks),
+            _ if view.breaks != seen_breaks(&service) => broken(control, &service, view.breaks),
             _ => Ok(()),
         }
     })
@@ -91,6 +91,10 @@ fn broken(control: &Control, service: &Service, breaks: u64) -> Result<()> {
             facts.insert("breaks".to_string(), json!(breaks));
         }
         services::update(tx, &row)?;
+        if breaks == 0 {
+            // The agent is a new one, and counts anew.
+            return Ok(());
+        }
         let text = format!(
             "The log of service {} has a gap: moments inside it cannot be restored, a backup is taken now",
             row.name
@@ -107,7 +111,7 @@ fn idle(tx: &mut Tx<'_>, service: &Service) -> Result<Option<Service>> {
     Ok(services::get(tx, &service.id)?.filter(|row| row.state == state::RUNNING && row.deleted_at.is_none()))
 }
 
-/// Breaks that were answered by a backup. An agent that starts anew counts anew.
+/// Breaks that were answered by a backup. An agent that starts anew counts anew: any other number is new, at worst one backup too many.
 fn seen_breaks(service: &Service) -> u64 {
     service.facts.get("breaks").and_then(Value::as_u64).unwrap_or(0)
 }
