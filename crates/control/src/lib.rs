@@ -17,6 +17,7 @@ pub mod kinds;
 pub mod logins;
 pub mod members;
 pub mod metrics;
+pub mod passwords;
 pub mod pki;
 pub mod policy;
 pub mod projects;

@@ -65,6 +65,28 @@ fn a_passing_fault_of_any_verb_is_tried_again_until_the_service_is_as_it_should_
 }
 
 #[test]
+fn a_password_that_the_server_did_not_get_is_given_to_it_later() {
+    let scene = Scene::new();
+    let service = scene.running("pg-1", nothing());
+    let shown = || {
+        let secrets = services::Secrets::open(&scene.control, &scene.row(&service.id)).unwrap();
+        secrets.password("avnadmin").unwrap().to_string()
+    };
+    let before = shown();
+    scene.hosts.fail("change", Some(ErrorKind::Transient));
+    let reset = services::reset_user_password(&scene.control, &scene.actor, (PROJECT, "pg-1"), "avnadmin", None);
+    assert_eq!(reset.unwrap_err().kind(), ErrorKind::Transient);
+    assert_ne!(shown(), before);
+    scene.hosts.fail("change", None);
+    for _ in 0..2 {
+        crate::reconcile::supervise(&scene.control).unwrap();
+        assert_eq!(scene.hosts.password(&service.id, "avnadmin"), Some(shown()));
+    }
+    assert!(scene.row(&service.id).facts.get("passwords_due").is_none());
+    scene.settle(&service.id);
+}
+
+#[test]
 fn a_service_that_cannot_be_made_leaves_no_node_and_says_why() {
     let scene = Scene::new();
     scene.hosts.fail("change", Some(ErrorKind::Invalid));

@@ -12,7 +12,7 @@ use super::each_service;
 use crate::hosts::NodeState;
 use crate::service::state;
 use crate::services::restored;
-use crate::{Control, events, kinds};
+use crate::{Control, events, kinds, passwords};
 
 /// Between a rebuilding that failed and the next, in microseconds.
 const REBUILD_AGAIN_US: i64 = 5 * 60 * 1_000_000;
@@ -30,6 +30,7 @@ pub fn supervise(control: &Control) -> Result<()> {
         match view.state {
             NodeState::Lost | NodeState::Absent => rebuild(control, &service),
             NodeState::Stopped => start_again(control, &service),
+            NodeState::Ready if passwords::are_due(&service) => passwords::apply(control, &service.id),
             _ if view.breaks != seen_breaks(&service) => broken(control, &service, view.breaks),
             _ => Ok(()),
         }

@@ -8,7 +8,7 @@ use super::read::in_project;
 use super::{ADMINISTRATOR, Actor, FIRST_DATABASE};
 use crate::hosts::Change;
 use crate::service::{Secrets, new_password};
-use crate::{Control, events};
+use crate::{Control, events, passwords};
 
 /// Users of a service with their passwords, where we know them; the administrator first.
 pub fn users(control: &Control, service: &Service) -> Result<Vec<(String, Option<String>)>> {
@@ -27,6 +27,7 @@ pub fn create_user(control: &Control, actor: &Actor, project: &str, name: &str, 
     }
     control.hosts.change(&service.id, &Change::CreateUser(user.to_string(), password.clone()))?;
     remember(control, actor, &service, user, Some(&password), "service_user_create")?;
+    passwords::apply(control, &service.id)?;
     Ok(password)
 }
 
@@ -44,9 +45,9 @@ pub fn reset_user_password(
     }
     let password = given.map_or_else(|| new_password(control.entropy.as_ref()), |given| Ok(given.to_string()))?;
     check_password(&password)?;
-    // Remembered first: if we die between, the next start of the service makes it true.
+    // Remembered first, as due: if we die between, the reconciler makes it true.
     remember(control, actor, &service, user, Some(&password), "service_user_password_reset")?;
-    control.hosts.change(&service.id, &Change::SetPassword(user.to_string(), password))
+    passwords::apply(control, &service.id)
 }
 
 /// Gives every user a new password.
@@ -145,6 +146,9 @@ fn remember(
             None => secrets.passwords.remove(user),
         };
         service.sealed = Some(secrets.close(control, &service.id)?);
+        if password.is_some() {
+            passwords::mark_due(&mut service);
+        }
         service.updated_at = tx.now();
         services::update(tx, &service)?;
         let text = format!("User {user} of service {}: {event}", service.name);
