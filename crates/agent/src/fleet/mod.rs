@@ -120,8 +120,8 @@ impl Fleet {
         self.member(service)?.take_backup(generation, full, progress)
     }
 
-    /// Stops a node's server and ships its log to the very end. `Transient` where the log cannot be shipped: the server is down then,
-    /// nothing is lost, and the next call goes on. Nothing happens where nothing runs.
+    /// Stops a node's server and ships its log to the very end; a server that is down and whose log is not in the store to its end is
+    /// started for that once more. `Transient` where the log cannot be shipped: nothing is lost, and the next call goes on.
     pub fn stop(&self, service: &ServiceId, generation: Generation) -> Result<()> {
         self.member(service)?.stop(generation)
     }

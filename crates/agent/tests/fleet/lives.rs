@@ -1,10 +1,16 @@
 //! The life of a node, verb by verb.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use farshore_agent::fleet::Server;
-use farshore_types::{ErrorKind, Generation, Progress, ServiceId};
+use farshore_agent::host::Host;
+use farshore_agent::postgres;
+use farshore_engines::postgresql::wire::Connection;
+use farshore_types::{ErrorKind, Generation, Progress, ServiceId, SystemEntropy};
 use farshore_vault::care::retention::Keep;
 
-use crate::support::{CERTIFICATE, Scene, sql, wait_until};
+use crate::support::{CERTIFICATE, Scene, clock, sql, wait_until};
 
 fn id(service: &str) -> ServiceId {
     service.parse().unwrap()
@@ -186,4 +192,41 @@ fn a_restore_starts_from_the_backup_that_was_named_and_stands_as_in_it() {
         fleet.stop(&id(name), Generation(1)).unwrap();
         fleet.remove(&id(name), Generation(1)).unwrap();
     }
+}
+
+#[test]
+fn a_server_that_went_down_while_nobody_received_its_log_is_shipped_to_the_end_by_the_next_agent() {
+    let scene = Scene::new();
+    let fleet = scene.fleet();
+    let service = id("dead-1");
+    fleet.provision(&scene.order("dead-1", 1), &CERTIFICATE).unwrap();
+    sql(&fleet, "dead-1", "CREATE TABLE t AS SELECT 1 AS i");
+    fleet.take_backup(&service, Generation(1), false, &Progress::default()).unwrap();
+    fleet.close();
+    drop(fleet);
+
+    // The agent is gone; what is committed now waits in the slot, and the server goes down as one does that was told to stop.
+    let volume = scene.base.path().join("host/nodes/dead-1");
+    let user = rustix::process::geteuid().is_root().then_some("fs-dead-1");
+    let host = Host::new(user, clock(), Arc::new(SystemEntropy)).unwrap();
+    let mut node = postgres::adopt(&volume, &host).unwrap();
+    let mut session = Connection::connect(&node.settings().unwrap(), clock()).unwrap();
+    session.one_value("INSERT INTO t VALUES (2)").unwrap();
+    session.close();
+    node.stop(Duration::from_secs(60)).unwrap();
+    drop(node);
+
+    let fleet = scene.fleet();
+    fleet.stop(&service, Generation(1)).unwrap();
+    let told = fleet.told(&service);
+    assert!(told.iter().any(|(_, text)| text.contains("once more")), "{told:?}");
+    fleet.stop(&service, Generation(1)).unwrap();
+    let again = fleet.told(&service).iter().filter(|(_, text)| text.contains("once more")).count();
+    assert_eq!(again, 1, "what is in the store is not shipped again");
+    fleet.remove(&service, Generation(1)).unwrap();
+    let (order, latest) = (scene.order("dead-1", 2), scene.latest("dead-1"));
+    fleet.restore(&order, &CERTIFICATE, &latest, &Progress::default()).unwrap();
+    assert_eq!(sql(&fleet, "dead-1", "SELECT string_agg(i::text, ',' ORDER BY i) FROM t"), "1,2");
+    fleet.stop(&service, Generation(2)).unwrap();
+    fleet.remove(&service, Generation(2)).unwrap();
 }

@@ -1,7 +1,8 @@
 //! One node of the fleet: its server, the thread that archives its log, and the verbs that change them.
 //!
-//! One verb at a time works on a node; looking at it never waits. Stopping ships the log to its end: the server ends only when its
-//! last record is confirmed, and it is confirmed only when it is durable in the store.
+//! One verb at a time works on a node; looking at it never waits.
+
+mod ending;
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -9,7 +10,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use farshore_engines::postgresql::control::read_stable;
 use farshore_engines::postgresql::provision::{Installation, candidates, version_program};
 use farshore_engines::postgresql::snapshot::Checkpoint;
 use farshore_engines::postgresql::wire::Connection;
@@ -26,7 +26,7 @@ use super::order::Order;
 use super::report::{Address, Recovered, Restore, Taken};
 use super::{accounts, stock};
 use crate::host::Host;
-use crate::postgres::{self, Layout, Node, Spec, Status};
+use crate::postgres::{self, Node, Spec, Status};
 use crate::tasks::archiving::{self, Archiving};
 use crate::tasks::fork::{self, Fork};
 use crate::tasks::take_backup::TakeBackup;
@@ -35,8 +35,6 @@ use crate::tasks::take_backup::TakeBackup;
 const START_PATIENCE: Duration = Duration::from_secs(600);
 /// How long a stop may take, with the rest of the log on its way to the store.
 const STOP_PATIENCE: Duration = Duration::from_secs(120);
-/// How long the last of the log may take to become durable once the server is down.
-const DRAIN_PATIENCE: Duration = Duration::from_secs(30);
 /// Lines that are kept of what the agent did with a node.
 const TOLD_MAX: usize = 500;
 /// The superuser of every node; nobody logs in as it but the agent, on the socket.
@@ -195,63 +193,6 @@ impl Member {
             true => Ok(()),
             false => Err(Error::transient(format!("the log of service {} is not shipped up to now yet", self.service))),
         }
-    }
-
-    /// See [`super::Fleet::stop`].
-    pub fn stop(&self, generation: Generation) -> Result<()> {
-        let mut state = self.take(generation)?;
-        let Some(mut node) = state.node.take() else { return Ok(()) };
-        let stopped = node.stop(STOP_PATIENCE);
-        let drained = stopped.and_then(|()| self.drain(&node, state.archiving.as_ref()));
-        state.node = Some(node);
-        drained?;
-        if let Some(archiving) = state.archiving.take() {
-            archiving.end()?;
-        }
-        self.tell("the server is stopped, its log is archived to the end");
-        self.show(&mut state);
-        Ok(())
-    }
-
-    /// See [`super::Fleet::remove`].
-    pub fn remove(&self, generation: Generation) -> Result<()> {
-        let mut state = self.take(generation)?;
-        // A store that hangs must not keep the data here: the archiver is told to end, and not waited for.
-        drop(state.archiving.take());
-        if let Some(mut node) = state.node.take() {
-            // How it ended does not matter any more, only that it did.
-            if let Err(error) = node.stop(STOP_PATIENCE)
-                && node.is_alive()?
-            {
-                state.node = Some(node);
-                return Err(error);
-            }
-            node.remove()?;
-        }
-        postgres::end_orphans(&Layout::new(&self.volume).data(), &*self.ground.host.clock)?;
-        self.clear(&state.host)?;
-        accounts::forget(&self.ground.host, &self.service)?;
-        state.order.removed = true;
-        state.order.keep(&self.order_file())
-    }
-
-    /// Removes a volume that is no node, or none any more, and ends whatever server still works in it.
-    fn clear(&self, host: &Host) -> Result<()> {
-        if !self.volume.exists() {
-            return Ok(());
-        }
-        match postgres::adopt(&self.volume, host) {
-            Ok(mut node) => {
-                if let Err(error) = node.stop(STOP_PATIENCE)
-                    && node.is_alive()?
-                {
-                    return Err(error);
-                }
-            }
-            Err(error) if error.kind() == ErrorKind::Missing => {}
-            Err(error) => return Err(error),
-        }
-        std::fs::remove_dir_all(&self.volume).doing("remove", self.volume.display())
     }
 
     /// See [`super::Fleet::restart`].
@@ -461,23 +402,6 @@ impl Member {
             self.tell(told);
         }
         Ok(())
-    }
-
-    fn drain(&self, node: &Node, archiving: Option<&Archiving>) -> Result<()> {
-        let Some(archiving) = archiving else { return Ok(()) };
-        let (control, _) = read_stable(&node.layout().data(), &*self.ground.host.clock)?;
-        let durable = archiving.horizon().wait(DRAIN_PATIENCE, |durable| {
-            (durable.timeline, durable.position) > (control.timeline.0, control.checkpoint)
-        });
-        if (durable.timeline, durable.position) > (control.timeline.0, control.checkpoint) {
-            return Ok(());
-        }
-        let trouble = durable.trouble.map(|trouble| format!(": {trouble}")).unwrap_or_default();
-        let what = format!(
-            "the log of service {} is shipped up to {}, not yet to its end{trouble}",
-            self.service, durable.position
-        );
-        Err(Error::transient(what).hint("the server is down, its data is kept"))
     }
 
     fn show(&self, state: &mut State) {
