@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use common::ManualClock;
 use farshore_objects::{
-    Bucket, Dated, Faults, Limit, Local, Meter, ObjectStore, Retry, Scoped, Throttle, contract, open_or_create,
+    Bucket, Budget, Dated, Faults, Limit, Local, Meter, ObjectStore, Retry, Scoped, Throttle, contract, open_or_create,
 };
 
 fn memory() -> Arc<dyn ObjectStore> {
@@ -68,6 +68,15 @@ fn throttle_keeps_the_contract() {
     for rate in [None, Some(0), Some(1000)] {
         contract::run(&|| Arc::new(Throttle::new(memory(), clock(), rate)));
     }
+}
+
+#[test]
+fn throttles_of_both_kinds_that_share_a_budget_keep_the_contract() {
+    let budget = Arc::new(Budget::new(clock(), Some(1000)));
+    contract::run(&|| Arc::new(Throttle::urgent(memory(), clock(), budget.clone())));
+    let clock = clock();
+    let budget = Arc::new(Budget::new(clock.clone(), Some(1000)));
+    contract::run(&|| Arc::new(Throttle::sharing(memory(), clock.clone(), budget.clone())));
 }
 
 #[test]

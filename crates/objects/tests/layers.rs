@@ -5,14 +5,14 @@ mod common;
 
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Barrier};
+use std::sync::{Arc, Barrier, OnceLock};
 use std::thread;
 use std::time::Duration;
 
 use common::ManualClock;
 use farshore_objects::layers::{Action, RETRY_PAUSE_FIRST, RETRY_TRIES_MAX};
-use farshore_objects::{Bucket, Dated, Faults, Limit, Meter, ObjectStore, Retry, Scoped, Throttle, Verb};
-use farshore_types::{Clock, Error, ErrorKind};
+use farshore_objects::{Bucket, Budget, Dated, Faults, Limit, Meter, ObjectStore, Retry, Scoped, Throttle, Verb};
+use farshore_types::{Clock, Error, ErrorKind, Timestamp};
 
 fn memory() -> Arc<dyn ObjectStore> {
     Arc::new(Bucket::memory())
@@ -150,6 +150,54 @@ fn throttle_passes_a_second_of_bytes_at_once_and_then_keeps_to_its_rate() {
     store.set_rate(None);
     store.get("c").unwrap();
     assert_eq!(clock.monotonic().as_millis(), 3100);
+}
+
+#[test]
+fn throttles_share_a_budget_in_which_the_urgent_never_wait_and_the_others_wait_for_them() {
+    let clock = Arc::new(ManualClock::default());
+    let budget = Arc::new(Budget::new(clock.clone(), Some(1000)));
+    let [one, other] = [(); 2].map(|()| Throttle::sharing(memory(), clock.clone(), budget.clone()));
+    let log = Throttle::urgent(memory(), clock.clone(), budget);
+    one.put_new("a", vec![1; 1000].into()).unwrap();
+    log.put_new("a", vec![1; 1500].into()).unwrap();
+    log.get_range("a", 0..500).unwrap();
+    assert_eq!(clock.pauses(), []);
+    other.put_new("a", vec![1; 1000].into()).unwrap();
+    assert_eq!(clock.monotonic().as_millis(), 3000);
+    log.get("a").unwrap();
+    assert_eq!(clock.monotonic().as_millis(), 3000, "also with a debt");
+}
+
+/// Corrects the rate of a budget while somebody pauses on it.
+struct Correcting {
+    time: ManualClock,
+    budget: OnceLock<Arc<Budget>>,
+}
+
+impl Clock for Correcting {
+    fn now(&self) -> Timestamp {
+        self.time.now()
+    }
+
+    fn monotonic(&self) -> Duration {
+        self.time.monotonic()
+    }
+
+    fn pause(&self, length: Duration) {
+        self.time.pause(length);
+        self.budget.get().unwrap().set_rate(Some(1 << 30));
+    }
+}
+
+#[test]
+fn who_waits_for_a_rate_set_far_too_low_goes_on_when_it_is_corrected() {
+    let clock = Arc::new(Correcting { time: ManualClock::default(), budget: OnceLock::new() });
+    let budget = Arc::new(Budget::new(clock.clone(), Some(1)));
+    clock.budget.set(budget.clone()).unwrap();
+    let store = Throttle::sharing(memory(), clock.clone(), budget.clone());
+    store.put_new("a", vec![1; 100_000].into()).unwrap();
+    assert_eq!(clock.time.pauses(), [Duration::from_secs(1)]);
+    assert_eq!(budget.rate(), Some(1 << 30));
 }
 
 #[test]

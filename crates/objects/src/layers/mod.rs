@@ -4,6 +4,7 @@
 //! meter counts a call once), `Throttle`, `Limit` (a pause holds no slot), then in tests `Faults` and `Dated`, then the store.
 //! A layer keeps nothing that a crash could lose.
 
+mod budget;
 mod dated;
 mod faults;
 mod limit;
@@ -13,6 +14,7 @@ mod scoped;
 mod throttle;
 mod verb;
 
+pub use budget::{BUDGET_URGENT_DEBT_MAX, Budget};
 pub use dated::Dated;
 pub use faults::{Action, Faults, Hook};
 pub use limit::Limit;

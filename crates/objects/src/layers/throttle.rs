@@ -1,87 +1,80 @@
-//! At most so many bytes a second, both directions together, over all callers of one value.
+//! At most so many bytes a second, both directions together, over all stores that share one [`Budget`].
 //!
-//! A bucket holds one second's worth. A call takes its bytes at once and, where the bucket goes below zero, waits until the
-//! debt is paid: a put before it starts, a get after it has its bytes (only then is their number known). The rate can be
-//! changed or lifted while calls run; a call that is waiting keeps the wait it began.
+//! A call takes its bytes at once and, where that makes a debt, waits until it is paid: a put before it starts, a get after
+//! it has its bytes (only then is their number known). The urgent kind takes its bytes too but never waits, so that the log
+//! goes first and the rest pays for it. The rate can be changed or lifted while calls run and wait.
 
 use std::fmt;
 use std::ops::Range;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use farshore_types::{Clock, Result};
 
 use crate::copy::copy_through;
+use crate::layers::budget::Budget;
 use crate::store::{ObjectInfo, ObjectStore};
 
-/// Longest single wait, so that a rate set far too low can still be corrected.
-const THROTTLE_PAUSE_MAX: Duration = Duration::from_secs(60);
+/// Longest single wait. After it the budget is asked again, so that a rate set far too low can still be corrected.
+const THROTTLE_PAUSE_MAX: Duration = Duration::from_secs(1);
 
 /// A store with a bound on bytes a second.
 pub struct Throttle {
     inner: Arc<dyn ObjectStore>,
     clock: Arc<dyn Clock>,
-    bucket: Mutex<Bucket>,
+    budget: Arc<Budget>,
+    kind: Kind,
 }
 
-struct Bucket {
-    /// Bytes a second; `None` for no bound.
-    rate: Option<u64>,
-    /// Bytes that may pass now; below zero is debt.
-    level: f64,
-    /// On the monotonic clock.
-    filled_at: Duration,
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Kind {
+    /// Waits until its bytes are paid for.
+    Bulk,
+    /// Passes at once and leaves the debt to the others.
+    Urgent,
 }
 
 impl Throttle {
-    /// `bytes_per_second` of `None` or zero lets everything pass.
+    /// With a budget of its own. `bytes_per_second` of `None` or zero lets everything pass.
     pub fn new(inner: Arc<dyn ObjectStore>, clock: Arc<dyn Clock>, bytes_per_second: Option<u64>) -> Throttle {
-        let throttle = Throttle {
-            bucket: Mutex::new(Bucket { rate: None, level: 0.0, filled_at: clock.monotonic() }),
-            inner,
-            clock,
-        };
-        throttle.set_rate(bytes_per_second);
-        throttle
+        let budget = Arc::new(Budget::new(clock.clone(), bytes_per_second));
+        Throttle::sharing(inner, clock, budget)
     }
 
-    /// Changes the bound; the bucket starts full.
+    /// Waits, on `clock`, for its part of `budget`.
+    pub fn sharing(inner: Arc<dyn ObjectStore>, clock: Arc<dyn Clock>, budget: Arc<Budget>) -> Throttle {
+        Throttle { inner, clock, budget, kind: Kind::Bulk }
+    }
+
+    /// Takes what it needs from `budget` and never waits.
+    pub fn urgent(inner: Arc<dyn ObjectStore>, clock: Arc<dyn Clock>, budget: Arc<Budget>) -> Throttle {
+        Throttle { inner, clock, budget, kind: Kind::Urgent }
+    }
+
+    /// Changes the bound of the budget, for all that share it.
     pub fn set_rate(&self, bytes_per_second: Option<u64>) {
-        let rate = bytes_per_second.filter(|rate| *rate > 0);
-        let level = rate.map_or(0.0, |rate| rate as f64);
-        let mut bucket = self.bucket.lock().unwrap_or_else(PoisonError::into_inner);
-        *bucket = Bucket { rate, level, filled_at: self.clock.monotonic() };
+        self.budget.set_rate(bytes_per_second);
     }
 
     fn take(&self, bytes: usize) {
-        let wait = {
-            let mut bucket = self.bucket.lock().unwrap_or_else(PoisonError::into_inner);
-            bucket.take(bytes, self.clock.monotonic())
-        };
-        if !wait.is_zero() {
-            self.clock.pause(wait.min(THROTTLE_PAUSE_MAX));
+        if self.kind == Kind::Urgent {
+            return self.budget.take_urgently(bytes);
         }
-    }
-}
-
-impl Bucket {
-    /// Takes the bytes and returns how long to wait for them.
-    fn take(&mut self, bytes: usize, now: Duration) -> Duration {
-        let Some(rate) = self.rate.map(|rate| rate as f64) else { return Duration::ZERO };
-        let since = now.saturating_sub(self.filled_at).as_secs_f64();
-        self.filled_at = now;
-        self.level = (self.level + since * rate).min(rate) - bytes as f64;
-        match self.level < 0.0 {
-            true => Duration::try_from_secs_f64(-self.level / rate).unwrap_or(THROTTLE_PAUSE_MAX),
-            false => Duration::ZERO,
+        let turn = self.budget.take(bytes);
+        loop {
+            let wait = self.budget.wait_for(turn);
+            if wait.is_zero() {
+                return;
+            }
+            self.clock.pause(wait.min(THROTTLE_PAUSE_MAX));
         }
     }
 }
 
 impl fmt::Debug for Throttle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Throttle").field("inner", &self.inner).finish_non_exhaustive()
+        f.debug_struct("Throttle").field("inner", &self.inner).field("kind", &self.kind).finish_non_exhaustive()
     }
 }
 
