@@ -19,7 +19,7 @@ mod store;
 
 pub use bucket::Bucket;
 pub use copy::copy_through;
-pub use layers::{Budget, Dated, Faults, Limit, Meter, Retry, Scoped, Throttle, Verb};
+pub use layers::{Budget, Dated, Faults, Gate, Limit, Meter, Retry, Scoped, Shutter, ShutterState, Throttle, Verb};
 pub use local::Local;
 pub use open::{open, open_or_create};
 pub use store::{ObjectInfo, ObjectStore};

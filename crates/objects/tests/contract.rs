@@ -9,7 +9,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use common::ManualClock;
 use farshore_objects::{
-    Bucket, Budget, Dated, Faults, Limit, Local, Meter, ObjectStore, Retry, Scoped, Throttle, contract, open_or_create,
+    Bucket, Budget, Dated, Faults, Gate, Limit, Local, Meter, ObjectStore, Retry, Scoped, Shutter, Throttle, contract,
+    open_or_create,
 };
 
 fn memory() -> Arc<dyn ObjectStore> {
@@ -80,6 +81,12 @@ fn throttles_of_both_kinds_that_share_a_budget_keep_the_contract() {
 }
 
 #[test]
+fn an_open_gate_keeps_the_contract() {
+    let shutter = Arc::new(Shutter::new("north".parse().unwrap()));
+    contract::run(&|| Arc::new(Gate::new(memory(), shutter.clone())));
+}
+
+#[test]
 fn faults_without_a_fault_and_dated_keep_the_contract() {
     contract::run(&|| Arc::new(Faults::new(memory())));
     contract::run(&|| Arc::new(Dated::new(memory(), clock())));
@@ -93,6 +100,7 @@ fn all_layers_together_keep_the_contract_on_a_directory() {
         let path = home.path().join(next.fetch_add(1, Ordering::Relaxed).to_string());
         let store: Arc<dyn ObjectStore> = Arc::new(Local::open_or_create(&path).unwrap());
         let store = Arc::new(Faults::new(Arc::new(Dated::new(store, clock()))));
+        let store = Arc::new(Gate::new(store, Arc::new(Shutter::new("north".parse().unwrap()))));
         let store = Arc::new(Limit::new(store, NonZeroUsize::MIN));
         let store = Arc::new(Throttle::new(store, clock(), Some(1 << 30)));
         let store = Arc::new(Meter::new(Arc::new(Retry::new(store, clock()))));

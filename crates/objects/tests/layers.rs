@@ -9,9 +9,12 @@ use std::sync::{Arc, Barrier, OnceLock};
 use std::thread;
 use std::time::Duration;
 
-use common::ManualClock;
+use common::{ManualClock, until};
 use farshore_objects::layers::{Action, RETRY_PAUSE_FIRST, RETRY_TRIES_MAX};
-use farshore_objects::{Bucket, Budget, Dated, Faults, Limit, Meter, ObjectStore, Retry, Scoped, Throttle, Verb};
+use farshore_objects::{
+    Bucket, Budget, Dated, Faults, Gate, Limit, Meter, ObjectStore, Retry, Scoped, Shutter, ShutterState, Throttle,
+    Verb,
+};
 use farshore_types::{Clock, Error, ErrorKind, Timestamp};
 
 fn memory() -> Arc<dyn ObjectStore> {
@@ -198,6 +201,69 @@ fn who_waits_for_a_rate_set_far_too_low_goes_on_when_it_is_corrected() {
     store.put_new("a", vec![1; 100_000].into()).unwrap();
     assert_eq!(clock.time.pauses(), [Duration::from_secs(1)]);
     assert_eq!(budget.rate(), Some(1 << 30));
+}
+
+/// One verb of the first store; a copy reads from the second.
+type CallOf = fn(&dyn ObjectStore, &dyn ObjectStore) -> Result<(), Error>;
+
+#[test]
+fn a_shut_gate_fails_or_holds_every_call_and_never_carries_it_out_late() {
+    let shutter = Arc::new(Shutter::new("north".parse().unwrap()));
+    let (inner, other) = (faulty(), memory());
+    for store in [&other, &(inner.clone() as Arc<dyn ObjectStore>)] {
+        store.put_new("a", "x".into()).unwrap();
+    }
+    let gate = Gate::new(inner.clone(), shutter.clone());
+    let before = inner.calls().len();
+    let calls: [CallOf; 7] = [
+        |gate, _| gate.put_new("b", "x".into()),
+        |gate, _| gate.get("a").map(drop),
+        |gate, _| gate.get_range("a", 0..1).map(drop),
+        |gate, _| gate.head("a").map(drop),
+        |gate, _| gate.list("", &mut |_| Ok(())),
+        |gate, _| gate.delete("a"),
+        |gate, other| gate.copy_from(other, "a", "c").map(drop),
+    ];
+    let expect = |ended: Result<(), Error>| {
+        let error = ended.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Transient);
+        assert!(error.to_string().contains("region north is down (a drill)"), "{error}");
+    };
+    shutter.set(ShutterState::Errors);
+    calls.iter().for_each(|call| expect(call(&gate, &*other)));
+    for release in [ShutterState::Open, ShutterState::Errors] {
+        shutter.set(ShutterState::Hangs);
+        thread::scope(|scope| {
+            let (gate, other) = (&gate, &*other);
+            let callers = calls.map(|call| scope.spawn(move || call(gate, other)));
+            until(|| shutter.hanging() == callers.len());
+            shutter.set(ShutterState::ErrorsAndHangs);
+            assert_eq!(shutter.hanging(), callers.len(), "who hangs goes on hanging");
+            shutter.set(release);
+            callers.into_iter().for_each(|caller| expect(caller.join().unwrap()));
+        });
+    }
+    assert_eq!(inner.calls().len(), before, "nothing has reached the store");
+    shutter.set(ShutterState::Open);
+    for call in calls {
+        call(&gate, &*other).unwrap();
+    }
+}
+
+#[test]
+fn a_listing_meets_the_shutter_again_at_each_entry() {
+    let shutter = Arc::new(Shutter::new("north".parse().unwrap()));
+    let gate = Gate::new(memory(), shutter.clone());
+    for name in ["a", "b", "c"] {
+        gate.put_new(name, "x".into()).unwrap();
+    }
+    let mut given = 0;
+    let ended = gate.list("", &mut |_| {
+        given += 1;
+        shutter.set(ShutterState::Errors);
+        Ok(())
+    });
+    assert_eq!((given, kind(ended)), (1, Some(ErrorKind::Transient)));
 }
 
 #[test]

@@ -1,12 +1,13 @@
 //! Layers: each is a store around another store and adds one concern. Promises of the inner store hold through all of them.
 //!
 //! The order that makes sense, outermost first: `Scoped` (names), `Meter` (what the caller asked for), `Retry` (so that the
-//! meter counts a call once), `Throttle`, `Limit` (a pause holds no slot), then in tests `Faults` and `Dated`, then the store.
-//! A layer keeps nothing that a crash could lose.
+//! meter counts a call once), `Throttle`, `Limit` (a pause holds no slot), `Gate`, then in tests `Faults` and `Dated`, then the
+//! store. A layer keeps nothing that a crash could lose.
 
 mod budget;
 mod dated;
 mod faults;
+mod gate;
 mod limit;
 mod meter;
 mod retry;
@@ -17,6 +18,7 @@ mod verb;
 pub use budget::{BUDGET_URGENT_DEBT_MAX, Budget};
 pub use dated::Dated;
 pub use faults::{Action, Faults, Hook};
+pub use gate::{Gate, Shutter, ShutterState};
 pub use limit::Limit;
 pub use meter::{Meter, Reading};
 pub use retry::{RETRY_PAUSE_FIRST, RETRY_PAUSE_MAX, RETRY_TRIES_MAX, Retry};

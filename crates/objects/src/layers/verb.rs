@@ -36,6 +36,27 @@ impl Verb {
             Verb::CopyFrom => "copy_from",
         }
     }
+
+    /// What an error says was being done.
+    pub(crate) fn doing(self) -> &'static str {
+        match self {
+            Verb::PutNew => "put",
+            Verb::Get => "get",
+            Verb::GetRange => "get a part of",
+            Verb::Head => "look at",
+            Verb::List => "list",
+            Verb::Delete => "delete",
+            Verb::CopyFrom => "copy to",
+        }
+    }
+}
+
+/// What an error says it was done to: a name, or the prefix of a listing, which may be empty.
+pub(crate) fn about(name: &str) -> &str {
+    match name {
+        "" => "everything",
+        name => name,
+    }
 }
 
 /// One `T` for each verb.

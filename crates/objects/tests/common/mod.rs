@@ -1,6 +1,7 @@
-//! For the tests of this crate: a clock that moves only when told or waited on.
+//! For the tests of this crate: a clock that moves only when told or waited on, and a wait for other threads.
 
 use std::sync::Mutex;
+use std::thread;
 use std::time::Duration;
 
 use farshore_types::{Clock, Timestamp};
@@ -30,5 +31,13 @@ impl Clock for ManualClock {
 
     fn pause(&self, length: Duration) {
         self.pauses.lock().unwrap().push(length);
+    }
+}
+
+/// Lets the other threads go on until `true`.
+#[allow(dead_code, reason = "not every test file that shares this module waits")]
+pub fn until(reached: impl Fn() -> bool) {
+    while !reached() {
+        thread::yield_now();
     }
 }
