@@ -19,7 +19,9 @@ mod store;
 
 pub use bucket::Bucket;
 pub use copy::copy_through;
-pub use layers::{Budget, Dated, Faults, Gate, Limit, Meter, Retry, Scoped, Shutter, ShutterState, Throttle, Verb};
+pub use layers::{
+    Budget, Dated, Deadline, Faults, Gate, Limit, Meter, Retry, Scoped, Shutter, ShutterState, Throttle, Verb,
+};
 pub use local::Local;
 pub use open::{open, open_or_create};
 pub use store::{ObjectInfo, ObjectStore};

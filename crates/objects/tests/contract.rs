@@ -6,12 +6,16 @@ mod common;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use common::ManualClock;
 use farshore_objects::{
-    Bucket, Budget, Dated, Faults, Gate, Limit, Local, Meter, ObjectStore, Retry, Scoped, Shutter, Throttle, contract,
-    open_or_create,
+    Bucket, Budget, Dated, Deadline, Faults, Gate, Limit, Local, Meter, ObjectStore, Retry, Scoped, Shutter, Throttle,
+    contract, open_or_create,
 };
+
+/// Longer than any call of a test on a busy machine takes.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 fn memory() -> Arc<dyn ObjectStore> {
     Arc::new(Bucket::memory())
@@ -87,6 +91,11 @@ fn an_open_gate_keeps_the_contract() {
 }
 
 #[test]
+fn deadline_keeps_the_contract() {
+    contract::run(&|| Arc::new(Deadline::new(memory(), clock(), PATIENCE)));
+}
+
+#[test]
 fn faults_without_a_fault_and_dated_keep_the_contract() {
     contract::run(&|| Arc::new(Faults::new(memory())));
     contract::run(&|| Arc::new(Dated::new(memory(), clock())));
@@ -101,6 +110,7 @@ fn all_layers_together_keep_the_contract_on_a_directory() {
         let store: Arc<dyn ObjectStore> = Arc::new(Local::open_or_create(&path).unwrap());
         let store = Arc::new(Faults::new(Arc::new(Dated::new(store, clock()))));
         let store = Arc::new(Gate::new(store, Arc::new(Shutter::new("north".parse().unwrap()))));
+        let store = Arc::new(Deadline::new(store, clock(), PATIENCE));
         let store = Arc::new(Limit::new(store, NonZeroUsize::MIN));
         let store = Arc::new(Throttle::new(store, clock(), Some(1 << 30)));
         let store = Arc::new(Meter::new(Arc::new(Retry::new(store, clock()))));
