@@ -22,7 +22,8 @@ mod tx;
 mod value;
 
 pub use nouns::{
-    backups, events, integrations, members, outbox, projects, runs, services, settings, tags, tokens, users, windows,
+    backups, copies, events, integrations, members, outbox, projects, runs, services, settings, tags, tokens, users,
+    windows,
 };
 pub use store::Store;
 pub use tx::{Tx, taken};

@@ -17,7 +17,10 @@ struct Migration {
 }
 
 /// In order, without gaps. `BYTES` stands for the byte strings of the database.
-const MIGRATIONS: &[Migration] = &[Migration { number: 1, sql: include_str!("../migrations/0001-first.sql") }];
+const MIGRATIONS: &[Migration] = &[
+    Migration { number: 1, sql: include_str!("../migrations/0001-first.sql") },
+    Migration { number: 2, sql: include_str!("../migrations/0002-copies.sql") },
+];
 
 /// Applies what is missing.
 pub fn apply(tx: &mut Tx<'_>) -> Result<()> {

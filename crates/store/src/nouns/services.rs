@@ -261,6 +261,7 @@ pub fn remove(tx: &mut Tx<'_>, id: &ServiceId) -> Result<bool> {
     tx.execute("DELETE FROM tags WHERE owner_kind = 'service' AND owner_id = $1", values![id])?;
     tx.execute("DELETE FROM backups WHERE service_id = $1", values![id])?;
     tx.execute("DELETE FROM windows WHERE service_id = $1", values![id])?;
+    tx.execute("DELETE FROM copies WHERE service_id = $1", values![id])?;
     Ok(tx.execute("DELETE FROM services WHERE id = $1", values![id])? > 0)
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use farshore_store::tags::Owner;
 use farshore_store::{
-    Tx, backups, events, integrations, members, outbox, projects, services, tags, taken, tokens, users, windows,
+    Tx, backups, copies, events, integrations, members, outbox, projects, services, tags, taken, tokens, users, windows,
 };
 use farshore_types::{ErrorKind, ServiceId, Timestamp};
 use serde_json::json;
@@ -263,6 +263,53 @@ fn backups_and_windows_are_replaced_as_a_whole_for_one_region() {
                 windows::replace_all(tx, &id, "north", &[window(20), window(10)])?;
                 windows::replace_all(tx, &id, "south", &[])?;
                 assert_eq!(windows::of_region(tx, &id, "north", 9)?, [window(10), window(20)]);
+                Ok(())
+            })
+            .unwrap();
+    });
+}
+
+#[test]
+fn a_copy_is_changed_found_when_it_ends_and_goes_with_what_was_known_of_its_region() {
+    each(|place| {
+        let store = place.open();
+        store
+            .write(|tx| {
+                begin(tx);
+                services::insert(tx, &service("a", "one")).unwrap();
+                let id: ServiceId = "a".parse().unwrap();
+                let copy = |region: &str, ends_at: Option<i64>| copies::Copy {
+                    service: id.clone(),
+                    region: region.to_string(),
+                    enabled_at: at(5),
+                    ends_at: ends_at.map(at),
+                    late_since: None,
+                };
+                copies::put(tx, &copy("south", None)).unwrap();
+                copies::put(tx, &copy("east", Some(20))).unwrap();
+                assert_eq!(copies::of_service(tx, &id).unwrap(), [copy("east", Some(20)), copy("south", None)]);
+                let late = copies::Copy { late_since: Some(at(9)), ..copy("south", Some(10)) };
+                copies::put(tx, &late).unwrap();
+                assert_eq!(copies::ended(tx, at(9), 9).unwrap(), []);
+                assert_eq!(copies::ended(tx, at(20), 9).unwrap(), [late.clone(), copy("east", Some(20))]);
+                assert_eq!(copies::ended(tx, at(20), 1).unwrap(), [late]);
+                let window = windows::Window {
+                    from_at: at(1),
+                    to_at: at(2),
+                    at_risk_bytes: 0,
+                    at_risk_us: 0,
+                    checked_at: at(3),
+                };
+                for region in ["south", "east"] {
+                    windows::replace_all(tx, &id, region, std::slice::from_ref(&window)).unwrap();
+                }
+                copies::remove(tx, &id, "south").unwrap();
+                copies::forget(tx, &id, "east").unwrap();
+                assert_eq!(copies::of_service(tx, &id).unwrap(), []);
+                let left = |tx: &mut Tx<'_>, region| windows::of_region(tx, &id, region, 9).unwrap().len();
+                assert_eq!((left(tx, "south"), left(tx, "east")), (0, 1));
+                copies::put(tx, &copy("south", None)).unwrap();
+                assert!(services::remove(tx, &id).unwrap());
                 Ok(())
             })
             .unwrap();

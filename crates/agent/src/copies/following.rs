@@ -1,0 +1,249 @@
+//! One copy that is followed: a thread for the log, so that the copy is seconds behind, and one for backups, the newest first, so that it can
+//! be restored from soonest.
+//!
+//! What fails is tried again from the last durable position, with growing pauses, and is shown as the reason for the pause. So is a store
+//! that does not answer at all: the reason is then found by looking when it last did.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{Builder, JoinHandle};
+use std::time::Duration;
+
+use farshore_objects::{Meter, ObjectStore, Scoped, Verb};
+use farshore_types::error::ErrorContext;
+use farshore_types::{ErrorKind, Progress, Result};
+use farshore_vault::Repository;
+use farshore_vault::care::copy::{Settings, Watermark, copy_backup, copy_journal, ensure_repository};
+use farshore_vault::care::retention::Keep;
+
+use super::pending;
+use super::view::{Copied, Part, Shown};
+use super::{CopyOrder, Ground};
+
+/// How often we look whether there is new log.
+const LOG_INTERVAL: Duration = Duration::from_secs(1);
+/// How often we look whether there is a new backup.
+const BACKUPS_INTERVAL: Duration = Duration::from_secs(2);
+/// The longest pause after a failure.
+const PAUSE_MAX: Duration = Duration::from_secs(20);
+/// Once in so many rounds the source is asked for new keys.
+const KEYS_EVERY: u32 = 60;
+/// A store that has answered nothing for so long does not answer.
+const SILENCE: Duration = Duration::from_secs(10);
+
+/// A copy. Dropping it asks its threads to stop, without waiting.
+pub struct Following {
+    work: Arc<Work>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+/// What both threads share.
+struct Work {
+    order: CopyOrder,
+    ground: Ground,
+    keep: Mutex<Keep>,
+    shown: Shown,
+    stop: Progress,
+    heard: Heard,
+}
+
+/// When the stores answered last.
+#[derive(Default)]
+struct Heard {
+    /// Of each thread: the stores that it opened last.
+    meters: Mutex<[Vec<Arc<Meter>>; 2]>,
+    last: Mutex<(u64, Duration)>,
+}
+
+impl Heard {
+    fn listen(&self, part: Part, meters: &[Arc<Meter>]) {
+        self.meters.lock().unwrap_or_else(PoisonError::into_inner)[part as usize] = meters.to_vec();
+    }
+
+    /// For how long nothing was answered, as far as it was looked.
+    fn silence(&self, now: Duration) -> Duration {
+        let meters = self.meters.lock().unwrap_or_else(PoisonError::into_inner);
+        let calls = meters.iter().flatten().flat_map(|meter| Verb::ALL.map(|verb| meter.reading(verb).calls)).sum();
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.0 != calls || last.1.is_zero() {
+            *last = (calls, now);
+        }
+        now.saturating_sub(last.1)
+    }
+}
+
+/// Both sides of a copy, opened.
+struct Pair {
+    source: Repository,
+    bulk: Repository,
+    target: Repository,
+    /// The target was made just now: whatever was known of it is not true any more.
+    made: bool,
+}
+
+impl Following {
+    /// Starts both threads.
+    pub fn begin(order: CopyOrder, ground: Ground) -> Result<Following> {
+        let (keep, heard) = (Mutex::new(order.keep), Heard::default());
+        let work = Arc::new(Work { order, ground, keep, shown: Shown::default(), stop: Progress::default(), heard });
+        let mut following = Following { work: work.clone(), threads: Vec::new() };
+        let log = work.clone();
+        following.spawn("copy-log", move || log.follow_log())?;
+        following.spawn("copy-backups", move || work.follow_backups())?;
+        Ok(following)
+    }
+
+    fn spawn(&mut self, name: &str, work: impl FnOnce() + Send + 'static) -> Result<()> {
+        let thread = Builder::new().name(name.to_string()).spawn(work).doing("start the thread", name)?;
+        self.threads.push(thread);
+        Ok(())
+    }
+
+    /// The region that is copied from.
+    pub fn from(&self) -> &str {
+        &self.work.order.from
+    }
+
+    /// Takes another rule of retention.
+    pub fn set_keep(&self, keep: Keep) {
+        *self.work.keep.lock().unwrap_or_else(PoisonError::into_inner) = keep;
+    }
+
+    /// Whether both threads work.
+    pub fn is_alive(&self) -> bool {
+        self.threads.iter().all(|thread| !thread.is_finished())
+    }
+
+    /// Looks for something new at once.
+    pub fn wake(&self) {
+        self.work.shown.wake();
+    }
+
+    /// How far it is.
+    pub fn view(&self) -> Copied {
+        let mut copied = self.work.shown.now();
+        let silence = self.work.heard.silence(self.work.ground.clock.monotonic());
+        if copied.paused.is_none() && silence >= SILENCE {
+            let CopyOrder { from, to, .. } = &self.work.order;
+            copied.paused = Some(format!("{from} or {to} has not answered for {} s", silence.as_secs()));
+        }
+        copied
+    }
+}
+
+impl Drop for Following {
+    fn drop(&mut self) {
+        self.work.stop.stop();
+        self.work.shown.wake();
+    }
+}
+
+impl Work {
+    fn follow_log(&self) {
+        let mut mark = Watermark::default();
+        self.again_and_again(Part::Log, LOG_INTERVAL, &mut |pair, round| {
+            if round == 0 {
+                mark = Watermark::default();
+            }
+            // Before the listing: what was in the source's store then is in the target's afterwards.
+            let known = self.ground.origin.known(&self.order.service);
+            mark = copy_journal(&pair.source, &pair.target, &mark)?;
+            let reached = mark.end();
+            let put = mark.copied;
+            self.shown.change(|copied| {
+                copied.followed = true;
+                copied.put = (copied.put.0 + put.objects, copied.put.1 + put.bytes);
+                let idle = known.filter(|known| {
+                    reached.is_some_and(|(timeline, to, _)| timeline == known.timeline && to >= known.position)
+                });
+                let moment = reached.map(|(_, _, moment)| moment).max(idle.map(|known| known.moment));
+                copied.complete = copied.complete.max(moment);
+            });
+            Ok(())
+        });
+    }
+
+    fn follow_backups(&self) {
+        self.again_and_again(Part::Backups, BACKUPS_INTERVAL, &mut |pair, _| loop {
+            let keep = *self.keep.lock().unwrap_or_else(PoisonError::into_inner);
+            let pending = pending::find(&pair.source, &pair.target, keep, self.ground.clock.now())?;
+            self.shown.change(|copied| (copied.compared, copied.waiting) = (true, pending.waiting));
+            let Some(next) = pending.names.first() else { return Ok(()) };
+            self.stop.go_on()?;
+            let settings = Settings { workers: self.ground.workers, bytes_per_second: None };
+            let sources = (self.ground.clock.clone(), &*self.ground.entropy);
+            match copy_backup(&pair.bulk, &pair.target, next, &settings, sources, &self.stop) {
+                Ok(put) => self.shown.change(|copied| {
+                    copied.put = (copied.put.0 + put.objects, copied.put.1 + put.bytes);
+                }),
+                // It has expired meanwhile: what is missing is looked for again.
+                Err(error) if error.kind() == ErrorKind::Missing => {
+                    Repository::open(pair.source.store().clone()).map(drop)?;
+                    if pair.source.backups()?.contains(next) {
+                        return Err(error);
+                    }
+                }
+                Err(error) => return Err(error),
+            }
+        });
+    }
+
+    /// Does one kind of work round after round until asked to stop. Rounds are counted anew after a failure.
+    fn again_and_again(&self, part: Part, interval: Duration, work: &mut dyn FnMut(&Pair, u32) -> Result<()>) {
+        let (mut opened, mut pause, mut round, mut told) = (None, interval, 0_u32, None);
+        while self.stop.go_on().is_ok() {
+            let seen = self.shown.calls();
+            match self.one_round(part, &mut opened, &mut round, work) {
+                Ok(()) => (told, pause, round) = (None, interval, round.wrapping_add(1).max(1)),
+                Err(_) if self.stop.go_on().is_err() => return,
+                Err(error) => {
+                    let why = error.to_string();
+                    if told.as_ref() != Some(&why) {
+                        let CopyOrder { service, to, .. } = &self.order;
+                        tracing::info!(%service, region = %to, %error, "copying rests, and is tried again");
+                    }
+                    (told, opened, round, pause) = (Some(why), None, 0, (pause * 2).min(PAUSE_MAX));
+                }
+            }
+            self.shown.rest(part, told.clone());
+            self.shown.wait(seen, pause);
+        }
+    }
+
+    fn one_round(
+        &self,
+        part: Part,
+        opened: &mut Option<Pair>,
+        round: &mut u32,
+        work: &mut dyn FnMut(&Pair, u32) -> Result<()>,
+    ) -> Result<()> {
+        let pair = match opened {
+            Some(pair) if !round.is_multiple_of(KEYS_EVERY) => pair,
+            _ => opened.insert(self.open(part)?),
+        };
+        if std::mem::take(&mut pair.made) {
+            *round = 0;
+        }
+        work(pair, *round)
+    }
+
+    /// Opens both sides; makes the target, and brings new keys over. Fails where the source is gone, which an empty listing would not tell.
+    fn open(&self, part: Part) -> Result<Pair> {
+        let admitted = self.ground.origin.admit(&self.order);
+        let paths = self.ground.origin.paths(&self.order)?;
+        let meters = [paths.log, paths.bulk, paths.target].map(|store| Arc::new(Meter::new(store)));
+        let scoped = |meter: &Arc<Meter>| -> Result<Arc<dyn ObjectStore>> {
+            Ok(Arc::new(Scoped::new(meter.clone(), &format!("{}/", self.order.service))?))
+        };
+        let [log, bulk, target] = &meters;
+        let (source, bulk, target) = (scoped(log)?, scoped(bulk)?, scoped(target)?);
+        self.heard.listen(part, &meters);
+        let source = Repository::open(source).doing("copy from region", &self.order.from)?;
+        let made = matches!(Repository::open(target.clone()), Err(error) if error.kind() == ErrorKind::Missing);
+        // Keys are given by the first region's agent. Where that is gone, what was admitted before is copied on.
+        if made {
+            admitted?;
+        }
+        let target = ensure_repository(&source, &target).doing("copy to region", &self.order.to)?;
+        Ok(Pair { source, bulk: Repository::open(bulk)?, target, made })
+    }
+}

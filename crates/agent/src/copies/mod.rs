@@ -1,0 +1,139 @@
+//! Copies of repositories in further regions, kept by the agent of the region that they are in: pulled from the first region's store,
+//! object by object, never from a database, and without any key.
+//!
+//! [`Copies::keep`] says that a copy shall be; from then on it is followed until [`Copies::end`]. Nothing is remembered here across a
+//! restart: what is in the target is found by listing it, and whoever ordered a copy orders it again. If we die between any two objects
+//! the target holds a prefix of the log and whole backups.
+
+mod following;
+mod pending;
+mod view;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use farshore_objects::ObjectStore;
+use farshore_types::{Clock, Entropy, Error, Position, Result, ServiceId, Timeline, Timestamp};
+use farshore_vault::care::retention::Keep;
+
+use following::Following;
+pub use view::{Copied, Waiting};
+
+/// Copies that one agent keeps.
+pub const COPIES_MAX: usize = 2000;
+
+/// One copy as it shall be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CopyOrder {
+    /// Whose repository.
+    pub service: ServiceId,
+    /// The region that is copied from.
+    pub from: String,
+    /// The region that holds the copy.
+    pub to: String,
+    /// What retention keeps there: no other backup is copied.
+    pub keep: Keep,
+}
+
+/// The stores of one copy, roots of their regions.
+#[derive(Clone)]
+pub struct Paths {
+    /// What is copied from, for the log: it goes first.
+    pub log: Arc<dyn ObjectStore>,
+    /// The same store for everything else.
+    pub bulk: Arc<dyn ObjectStore>,
+    /// Where to.
+    pub target: Arc<dyn ObjectStore>,
+}
+
+/// How far the log of a service is in the first region's store, as the agent there knows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Known {
+    /// Everything before this position is in that store.
+    pub position: Position,
+    /// Of which timeline.
+    pub timeline: Timeline,
+    /// Nothing that was acknowledged before this moment is missing there.
+    pub moment: Timestamp,
+}
+
+/// What a copy asks of everybody else.
+pub trait Origin: Send + Sync {
+    /// The stores between two regions.
+    fn paths(&self, order: &CopyOrder) -> Result<Paths>;
+    /// Lets the holder of the target region's key open the repository: done in the first region, before anything is copied.
+    fn admit(&self, order: &CopyOrder) -> Result<()>;
+    /// How far the log is in the first region; `None` where nobody knows.
+    fn known(&self, service: &ServiceId) -> Option<Known>;
+}
+
+/// What every copy works with.
+#[derive(Clone)]
+pub struct Ground {
+    /// Everybody else.
+    pub origin: Arc<dyn Origin>,
+    /// Threads for the packs of one backup.
+    pub workers: usize,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub entropy: Arc<dyn Entropy>,
+}
+
+type Key = (ServiceId, String);
+
+/// The copies of one agent.
+pub struct Copies {
+    ground: Ground,
+    following: Mutex<BTreeMap<Key, Following>>,
+}
+
+impl Copies {
+    /// None yet.
+    pub fn new(ground: Ground) -> Copies {
+        Copies { ground, following: Mutex::default() }
+    }
+
+    /// Keeps a copy from now on; may be repeated. One that comes from another region than before is begun anew. `Busy` beyond
+    /// [`COPIES_MAX`].
+    pub fn keep(&self, order: &CopyOrder) -> Result<()> {
+        let (mut all, key) = (self.lock(), (order.service.clone(), order.to.clone()));
+        match all.get(&key) {
+            Some(following) if following.from() == order.from && following.is_alive() => {
+                following.set_keep(order.keep);
+                return Ok(());
+            }
+            None if all.len() >= COPIES_MAX => {
+                return Err(Error::busy(format!("this agent keeps {COPIES_MAX} copies")).hint("end one first"));
+            }
+            _ => {}
+        }
+        let following = Following::begin(order.clone(), self.ground.clone())?;
+        all.insert(key, following);
+        Ok(())
+    }
+
+    /// Copies no further; what is there stays. Does not wait for an object that is under way.
+    pub fn end(&self, service: &ServiceId, to: &str) {
+        drop(self.lock().remove(&(service.clone(), to.to_string())));
+    }
+
+    /// Ends every copy into a region.
+    pub fn end_region(&self, to: &str) {
+        self.lock().retain(|(_, region), _| region != to);
+    }
+
+    /// How far a copy is; `None` where it is not kept.
+    pub fn view(&self, service: &ServiceId, to: &str) -> Option<Copied> {
+        self.lock().get(&(service.clone(), to.to_string())).map(Following::view)
+    }
+
+    /// Looks for something new at once.
+    pub fn wake(&self, service: &ServiceId) {
+        self.lock().iter().filter(|((of, _), _)| of == service).for_each(|(_, following)| following.wake());
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<Key, Following>> {
+        self.following.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

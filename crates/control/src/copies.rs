@@ -1,0 +1,246 @@
+//! Copies of a service's backups in further regions: which there shall be, and how far they are.
+//!
+//! The option `additional_backup_regions` says what is wanted, rows of `copies` what is there or on its way. Both change in one transaction.
+//! A copy that is no longer wanted stays for a grace period, so that a slip of the hand costs nothing.
+
+use farshore_store::copies::{self, Copy};
+use farshore_store::services::Service;
+use farshore_store::{Tx, backups, windows};
+use farshore_types::{Error, RegionName, Result, Timestamp};
+use serde_json::{Map, Value, json};
+
+use crate::hosts::CopyView;
+use crate::policy::copies::{OPTION, check};
+use crate::service::state;
+use crate::upkeep::config;
+use crate::{Control, events};
+
+/// Backups of a region that are counted.
+const BACKUPS_MAX: u32 = 10_000;
+
+/// What a copy is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Condition {
+    /// It holds everything that its source holds.
+    Complete,
+    /// Something is on its way.
+    Copying,
+    /// It rests.
+    Paused,
+    /// It is no longer wanted, and is deleted soon.
+    Leaving,
+}
+
+/// One copy, as it is shown.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Shown {
+    /// Where.
+    pub region: String,
+    /// What it is doing.
+    pub condition: Condition,
+    /// How old the newest work may be that would be lost with the first region, in seconds; `None`: nothing can be restored from here yet.
+    pub lag_s: Option<f64>,
+    /// Nothing that was acknowledged before is missing.
+    pub complete: Option<Timestamp>,
+    /// Backups that it holds, newest first.
+    pub backups: Vec<backups::Backup>,
+    /// Stretches of moments that restore from it, oldest first.
+    pub windows: Vec<windows::Window>,
+    /// What is still to be copied.
+    pub view: CopyView,
+    /// Why it rests.
+    pub paused: Option<String>,
+    /// When it is deleted.
+    pub ends_at: Option<Timestamp>,
+}
+
+/// Older clients send a list that was typed as one as a single text: `["['south']"]` means `["south"]`.
+pub fn untangled(options: &Value) -> Value {
+    let mut options = options.clone();
+    if let Some(Value::Array(items)) = options.get_mut(OPTION) {
+        let inner = |item: &Value| Some(item.as_str()?.trim().strip_prefix('[')?.strip_suffix(']')?.to_string());
+        if let Some(text) = items.first().and_then(inner).filter(|_| items.len() == 1) {
+            let names = text.split(',').map(|name| name.trim().trim_matches(['"', '\'']));
+            *items = names.filter(|name| !name.is_empty()).map(Value::from).collect();
+        }
+    }
+    options
+}
+
+/// A fork takes its source's further regions over, but for the one that it lives in itself.
+pub fn inherited(options: &Map<String, Value>, own: &RegionName) -> Map<String, Value> {
+    let mut options = options.clone();
+    if let Some(Value::Array(items)) = options.get_mut(OPTION) {
+        items.retain(|item| item.as_str() != Some(own.as_str()));
+    }
+    options
+}
+
+/// Brings the rows of a service to what its options say. Called in the transaction that changes them.
+pub fn follow_options(tx: &mut Tx<'_>, control: &Control, service: &Service) -> Result<()> {
+    let (options, own) = (config(service)?, control.settings.region(&service.region)?);
+    let wanted = check(&control.settings, own, &options.texts(OPTION))?;
+    let now = tx.now();
+    let known = copies::of_service(tx, &service.id)?;
+    for region in &wanted {
+        let there = known.iter().find(|copy| copy.region == region.as_str());
+        if there.is_some_and(|copy| copy.ends_at.is_none()) {
+            continue;
+        }
+        let (region, service_id) = (region.to_string(), service.id.clone());
+        let text = format!("Backups of service {} are copied to {region}", service.name);
+        copies::put(tx, &Copy { service: service_id, region, enabled_at: now, ends_at: None, late_since: None })?;
+        events::record(tx, control, &service.project_id, "farshore", "service_copy_begin", Some(&service.name), &text)?;
+    }
+    let grace = i64::try_from(control.settings.copy_grace.as_micros()).unwrap_or(i64::MAX);
+    for copy in known {
+        if copy.ends_at.is_some() || wanted.iter().any(|region| region.as_str() == copy.region) {
+            continue;
+        }
+        let ends_at = now.plus_micros(grace);
+        let text = format!(
+            "Backups of service {} are no longer copied to {}; what is there is deleted at {ends_at}",
+            service.name, copy.region
+        );
+        copies::put(tx, &Copy { ends_at: Some(ends_at), late_since: None, ..copy })?;
+        events::record(tx, control, &service.project_id, "farshore", "service_copy_end", Some(&service.name), &text)?;
+    }
+    Ok(())
+}
+
+/// The copies of a service. Regions are not read: what was seen last is shown.
+pub fn of_service(control: &Control, service: &Service) -> Result<Vec<Shown>> {
+    let rows = control.store.read(|tx| copies::of_service(tx, &service.id))?;
+    rows.into_iter().map(|row| shown(control, service, row)).collect()
+}
+
+fn shown(control: &Control, service: &Service, row: Copy) -> Result<Shown> {
+    let (backups, windows) = control.store.read(|tx| {
+        let backups = backups::of_region(tx, &service.id, &row.region, BACKUPS_MAX)?;
+        Ok((backups, windows::of_region(tx, &service.id, &row.region, BACKUPS_MAX)?))
+    })?;
+    let name = &control.settings.region(&row.region)?.name;
+    let down = |region: &str| {
+        let down = control.regions.down(region)?;
+        Some(format!("region {region} has not answered since {}", down.since))
+    };
+    let looked = match control.hosts.copy_view(&service.id, name) {
+        Ok(view) => view.unwrap_or_default(),
+        Err(error) => CopyView { paused: Some(error.to_string()), ..CopyView::default() },
+    };
+    let paused = down(&row.region).or_else(|| down(&service.region)).or_else(|| looked.paused.clone());
+    let paused = match row.ends_at {
+        Some(at) => Some(format!("{} is no longer a backup region: this copy is deleted at {at}", row.region)),
+        None => paused,
+    };
+    // What this process has not followed yet was read in the region before.
+    let complete = looked.complete.max(windows.last().map(|window| window.to_at));
+    let idle = looked.followed && looked.compared && looked.waiting_backups == 0;
+    let condition = match (row.ends_at, &paused) {
+        (Some(_), _) => Condition::Leaving,
+        (None, Some(_)) => Condition::Paused,
+        (None, None) if idle => Condition::Complete,
+        (None, None) => Condition::Copying,
+    };
+    let lag_s = match (complete.filter(|_| !backups.is_empty()), reference(control, service)?) {
+        (None, _) => None,
+        (Some(_), None) => Some(0.0),
+        (Some(complete), Some(reference)) => Some(reference.seconds_since(complete).max(0.0)),
+    };
+    Ok(Shown {
+        region: row.region,
+        condition,
+        lag_s,
+        complete,
+        backups,
+        windows,
+        view: looked,
+        paused,
+        ends_at: row.ends_at,
+    })
+}
+
+/// Against what moment a copy is late: now, while the service works; when its region was lost; the end of the log of a service that is off.
+/// `None` where there is nothing that could be lost.
+fn reference(control: &Control, service: &Service) -> Result<Option<Timestamp>> {
+    if service.state == state::POWEROFF {
+        let last = control.store.read(|tx| windows::of_region(tx, &service.id, &service.region, BACKUPS_MAX))?;
+        return Ok(last.last().map(|window| window.to_at));
+    }
+    Ok(Some(control.regions.down(&service.region).map_or_else(|| control.clock.now(), |down| down.since)))
+}
+
+/// Regions other than its own in which a service can be restored, with the newest moment there.
+pub fn elsewhere(control: &Control, service: &Service) -> Result<Vec<(String, Timestamp, Timestamp)>> {
+    let restorable = |copy: Shown| {
+        let (first, last) = (copy.windows.last()?.from_at, copy.windows.last()?.to_at);
+        Some((copy.region, first, last))
+    };
+    Ok(of_service(control, service)?.into_iter().filter_map(restorable).collect())
+}
+
+/// Says where a service can be restored, for an error about its own region.
+pub fn hint_elsewhere(control: &Control, service: &Service) -> Result<String> {
+    let names: Vec<String> = elsewhere(control, service)?.into_iter().map(|(region, _, _)| region).collect();
+    Ok(match names.is_empty() {
+        true => "no other region holds a copy".to_string(),
+        false => {
+            format!("copies are in {}: ask with cloud {}", names.join(", "), names.first().map_or("", String::as_str))
+        }
+    })
+}
+
+/// The service lives in `to` from now on, where a copy was; its former region becomes a further one.
+pub fn swap(tx: &mut Tx<'_>, control: &Control, service: &mut Service, to: &RegionName) -> Result<()> {
+    let from = std::mem::replace(&mut service.region, to.to_string());
+    if let Value::Object(options) = &mut service.user_config {
+        let mut regions: Vec<Value> = options.get(OPTION).and_then(Value::as_array).cloned().unwrap_or_default();
+        regions
+            .iter_mut()
+            .filter(|region| region.as_str() == Some(to.as_str()))
+            .for_each(|region| *region = json!(from));
+        options.insert(OPTION.to_string(), Value::Array(regions));
+    }
+    if let Value::Object(facts) = &mut service.facts {
+        // Another host gives another address.
+        ["host", "port", "breaks"].iter().for_each(|fact| drop(facts.remove(*fact)));
+    }
+    copies::forget(tx, &service.id, to.as_str())?;
+    follow_options(tx, control, service)
+}
+
+/// Refuses a move to a region that holds no copy.
+pub fn must_hold_copy(tx: &mut Tx<'_>, service: &Service, to: &RegionName) -> Result<()> {
+    if !backups::of_region(tx, &service.id, to.as_str(), 1)?.is_empty() {
+        return Ok(());
+    }
+    let there = copies::of_service(tx, &service.id)?;
+    let names: Vec<&str> = there.iter().map(|copy| copy.region.as_str()).collect();
+    let what = format!("cloud: region {to} holds no copy of service {}", service.name);
+    let hint = if names.is_empty() {
+        "it has no further backup regions".to_string()
+    } else {
+        format!("copies are in {}", names.join(", "))
+    };
+    Err(Error::invalid(what).hint(hint))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_that_an_older_client_sends_as_one_text_is_read_as_the_list_that_was_typed() {
+        for (sent, meant) in [
+            (json!(["['local-south']"]), json!(["local-south"])),
+            (json!(["[\"a\", 'b']"]), json!(["a", "b"])),
+            (json!(["[]"]), json!([])),
+            (json!(["a"]), json!(["a"])),
+            (json!(["[a]", "b"]), json!(["[a]", "b"])),
+            (json!(null), json!(null)),
+        ] {
+            assert_eq!(untangled(&json!({ OPTION: sent })), json!({ OPTION: meant }), "{sent}");
+        }
+        assert_eq!(untangled(&json!("x")), json!("x"));
+    }
+}

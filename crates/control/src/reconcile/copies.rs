@@ -1,0 +1,122 @@
+//! Copies are ordered again and again, so that an agent that forgot them with its process takes them up; those that are no longer wanted
+//! are destroyed after their grace period; one that is further behind than it may be is told, once.
+
+use farshore_store::copies::{self, Copy};
+use farshore_store::services::{self, Service};
+use farshore_types::{Plan, Result, ServiceType};
+
+use super::each_service;
+use crate::copies::{Condition, Shown, of_service};
+use crate::hosts::CopyOrder;
+use crate::policy::retention;
+use crate::upkeep::config;
+use crate::{Control, catalog, events};
+
+/// Copies that are destroyed, and terminated services whose copies are finished, in one call.
+const AT_ONCE: u32 = 100;
+/// So long after it was turned on, a copy that holds nothing yet is late, in microseconds.
+const FIRST_US: i64 = 10 * 60 * 1_000_000;
+
+/// Orders every copy, and says which are late.
+pub fn copy(control: &Control) -> Result<()> {
+    each_service(control, "the copies of a service", |service| {
+        order(control, &service)?;
+        of_service(control, &service)?.iter().try_for_each(|copy| tell(control, &service, copy))
+    })?;
+    // What was terminated may come back: its copies are brought to their end.
+    for service in control.store.read(|tx| services::deleted_until(tx, tx.now(), AT_ONCE))? {
+        order(control, &service)?;
+    }
+    Ok(())
+}
+
+fn order(control: &Control, service: &Service) -> Result<()> {
+    let rows = control.store.read(|tx| copies::of_service(tx, &service.id))?;
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let service_type: ServiceType = service.service_type.parse()?;
+    let plans = catalog::plans(control, service_type);
+    let plan = Plan::find(&plans, service_type, &service.plan)?;
+    let Some(keep) = retention::keep(plan, &config(service)?) else { return Ok(()) };
+    let from = control.settings.region(&service.region)?.name.clone();
+    for row in rows {
+        let to = control.settings.region(&row.region)?.name.clone();
+        let (service, from) = (service.id.clone(), from.clone());
+        // A region that is down keeps nothing from the others.
+        let outcome = match row.ends_at {
+            None => control.hosts.copy(&CopyOrder { service, from, to, keep }),
+            Some(_) => control.hosts.end_copy(&service, &to),
+        };
+        if let Err(error) = outcome {
+            tracing::debug!(region = %row.region, %error, "a copy is ordered later");
+        }
+    }
+    Ok(())
+}
+
+/// An event when a copy falls behind its objective, and one when it has caught up.
+fn tell(control: &Control, service: &Service, copy: &Shown) -> Result<()> {
+    let now = control.clock.now();
+    let objective_s = control.settings.copy_lag_objective.as_secs_f64();
+    control.store.write(|tx| {
+        let row = copies::of_service(tx, &service.id)?.into_iter().find(|row| row.region == copy.region);
+        let Some(row) = row.filter(|_| copy.condition != Condition::Leaving) else { return Ok(()) };
+        let late = match copy.lag_s {
+            Some(lag_s) => lag_s > objective_s,
+            None => row.enabled_at.plus_micros(FIRST_US) < now,
+        };
+        let (event, text, late_since) = match (late, row.late_since) {
+            (true, None) => {
+                let behind =
+                    copy.lag_s.map_or("holds nothing yet".to_string(), |lag_s| format!("is {lag_s:.0} s behind"));
+                let why = copy.paused.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+                let text = format!("The copy of service {} in {} {behind}{why}", service.name, copy.region);
+                ("service_copy_lag", text, Some(now))
+            }
+            (false, Some(since)) => {
+                let text = format!(
+                    "The copy of service {} in {} has caught up; it was late since {since}",
+                    service.name, copy.region
+                );
+                ("service_copy_caught_up", text, None)
+            }
+            _ => return Ok(()),
+        };
+        copies::put(tx, &Copy { late_since, ..row })?;
+        events::record(tx, control, &service.project_id, "farshore", event, Some(&service.name), &text)
+    })
+}
+
+/// Destroys the copies whose grace period is over: keys first, then the rest.
+pub fn end_copies(control: &Control) -> Result<()> {
+    for copy in control.store.read(|tx| copies::ended(tx, tx.now(), AT_ONCE))? {
+        let region = control.settings.region(&copy.region)?.name.clone();
+        let ended = control.hosts.end_copy(&copy.service, &region);
+        // If we die here nothing is left and the row does not say so: the next call finds nothing to delete and says it.
+        if let Err(error) = ended.and_then(|()| control.hosts.shred(&region, &copy.service)) {
+            tracing::info!(service = %copy.service, %region, %error, "a copy is destroyed later");
+            continue;
+        }
+        control.store.write(|tx| {
+            let now = copies::of_service(tx, &copy.service)?.into_iter().find(|row| row.region == copy.region);
+            // Somebody wants it again meanwhile: then it is made anew.
+            if now.is_none_or(|now| now.ends_at != copy.ends_at) {
+                return Ok(());
+            }
+            copies::remove(tx, &copy.service, &copy.region)?;
+            let Some(service) = services::get(tx, &copy.service)? else { return Ok(()) };
+            let text = format!("The copy of service {} in {} was deleted", service.name, copy.region);
+            events::record(
+                tx,
+                control,
+                &service.project_id,
+                "farshore",
+                "service_copy_deleted",
+                Some(&service.name),
+                &text,
+            )
+        })?;
+    }
+    Ok(())
+}

@@ -1,0 +1,61 @@
+//! Which regions answer: asked again and again, told when it changes. And what is found on hosts that came back: nodes that nobody wants.
+
+use std::collections::BTreeSet;
+
+use farshore_store::{runs, services};
+use farshore_types::{Generation, RegionName, Result};
+
+use super::each_service;
+use crate::regions::Turn;
+use crate::{Control, events};
+
+/// Asks one region whether it answers.
+pub fn probe(control: &Control, region: &RegionName) -> Result<()> {
+    let outcome = control.hosts.probe(region);
+    match control.regions.looked(region.as_str(), &outcome, control.clock.now()) {
+        Turn::None => Ok(()),
+        Turn::Down(down) => {
+            tracing::warn!(%region, reason = %down.reason, "a region does not answer");
+            tell(control, region, "region_down", &format!("Region {region} does not answer: {}", down.reason))
+        }
+        Turn::Up(since) => {
+            tracing::info!(%region, "a region answers again");
+            tell(control, region, "region_up", &format!("Region {region} answers again; it did not since {since}"))
+        }
+    }
+}
+
+/// An event in every project that has a service there.
+fn tell(control: &Control, region: &RegionName, event: &str, text: &str) -> Result<()> {
+    let mut projects = BTreeSet::new();
+    each_service(control, "telling of a region", |service| {
+        if service.region == region.as_str() {
+            projects.insert(service.project_id);
+        }
+        Ok(())
+    })?;
+    control.store.write(|tx| {
+        projects.iter().try_for_each(|project| events::record(tx, control, project, "farshore", event, None, text))
+    })
+}
+
+/// Removes nodes of services that were terminated while their host could not be reached.
+pub fn sweep_nodes(control: &Control) -> Result<()> {
+    for id in control.hosts.nodes()? {
+        let gone = control.store.write(|tx| {
+            if !runs::unfinished_of_subject(tx, id.as_str(), 1)?.is_empty() {
+                return Ok(None);
+            }
+            // One that is not known here is somebody else's.
+            let row = services::get(tx, &id)?.filter(|row| row.deleted_at.is_some());
+            row.map(|row| services::next_generation(tx, &row.id).map(Generation)).transpose()
+        })?;
+        if let Some(generation) = gone {
+            tracing::info!(service = %id, "the node of a terminated service is removed");
+            if let Err(error) = control.hosts.remove(&id, generation) {
+                tracing::info!(service = %id, %error, "the node is removed later");
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,293 @@
+//! The agents of this machine, one for each region: each has its own folder, its own databases and its region's store, and can be lost
+//! without the others.
+//!
+//! Where a service lives is told by the orders that the agents keep: the highest generation counts. A node of a lower one is left from
+//! before the service went to another region; it is removed before its agent starts anything. If we die between, the next start finds both
+//! orders and does the same.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use farshore_agent::fleet::{Fleet, Ground, Region, Stores, ordered};
+use farshore_agent::postgres;
+use farshore_objects::layers::{Deadline, Gate, Shutter, ShutterState};
+use farshore_objects::{ObjectStore, open, open_or_create};
+use farshore_types::error::ErrorContext;
+use farshore_types::{Clock, Error, ErrorKind, Generation, RegionName, Result, ServiceId};
+
+use super::place::Place;
+use crate::stores;
+
+/// How long a store may take for one answer.
+const STORE_PATIENCE: Duration = Duration::from_secs(10);
+/// How long it may take when it is only asked whether it is there.
+const PROBE_PATIENCE: Duration = Duration::from_secs(2);
+/// A name that no service has: whether a store answers is seen by asking for it.
+const PROBE: &str = "farshore-probe/none";
+
+/// The agents, and which of them has which service.
+pub struct Agents {
+    agents: BTreeMap<String, Agent>,
+    homes: Mutex<BTreeMap<ServiceId, (Generation, String)>>,
+}
+
+/// The agent of one region.
+pub struct Agent {
+    region: Region,
+    ground: Ground,
+    shutter: Arc<Shutter>,
+    store: Arc<RegionStore>,
+    /// `None` while the region is down.
+    fleet: Mutex<Option<Arc<Fleet>>>,
+}
+
+/// A region's store, opened once for everybody, and anew after it was gone.
+struct RegionStore {
+    url: String,
+    clock: Arc<dyn Clock>,
+    shutter: Arc<Shutter>,
+    opened: Mutex<Opened>,
+}
+
+#[derive(Clone)]
+struct Opened {
+    /// With the patience of work.
+    work: Arc<dyn ObjectStore>,
+    /// With the patience of a question.
+    probe: Arc<dyn ObjectStore>,
+}
+
+fn is_open(shutter: &Shutter) -> bool {
+    shutter.state() == ShutterState::Open
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl RegionStore {
+    fn new(url: &str, shutter: &Arc<Shutter>, clock: &Arc<dyn Clock>) -> Result<RegionStore> {
+        let opened = Mutex::new(Opened::of(open_or_create(url)?, shutter, clock));
+        Ok(RegionStore { url: url.to_string(), clock: clock.clone(), shutter: shutter.clone(), opened })
+    }
+
+    fn now(&self) -> Opened {
+        lock(&self.opened).clone()
+    }
+
+    /// Whether it answers. One that was gone is opened anew once it is there again; nothing is made.
+    fn probe(&self) -> Result<()> {
+        let failed = match answers(&self.now().probe) {
+            Ok(()) => return Ok(()),
+            Err(error) => error,
+        };
+        if is_open(&self.shutter)
+            && let Ok(anew) = open(&self.url)
+        {
+            let anew = Opened::of(anew, &self.shutter, &self.clock);
+            if answers(&anew.probe).is_ok() {
+                *lock(&self.opened) = anew;
+                return Ok(());
+            }
+        }
+        Err(failed)
+    }
+}
+
+impl Opened {
+    fn of(store: Arc<dyn ObjectStore>, shutter: &Arc<Shutter>, clock: &Arc<dyn Clock>) -> Opened {
+        let gate: Arc<dyn ObjectStore> = Arc::new(Gate::new(store, shutter.clone()));
+        let within =
+            |patience| -> Arc<dyn ObjectStore> { Arc::new(Deadline::new(gate.clone(), clock.clone(), patience)) };
+        Opened { work: within(STORE_PATIENCE), probe: within(PROBE_PATIENCE) }
+    }
+}
+
+/// Nothing has that name, and only a store that answers can say so.
+fn answers(store: &Arc<dyn ObjectStore>) -> Result<()> {
+    match store.head(PROBE) {
+        Err(error) if error.kind() != ErrorKind::Missing => Err(error),
+        _ => Ok(()),
+    }
+}
+
+impl Agents {
+    /// Opens every agent but those of regions that are down; nothing is started. `ground` is that of all, but for its folder and stores.
+    pub fn open(place: &Place, ground: &Ground, regions: Vec<Region>, down: &[RegionName]) -> Result<Agents> {
+        let mut agents = Agents { agents: BTreeMap::new(), homes: Mutex::default() };
+        let mut shutters = Vec::new();
+        for region in &regions {
+            let shutter = Arc::new(Shutter::new(region.name.parse()?));
+            let store = RegionStore::new(&region.store, &shutter, &ground.host.clock);
+            shutters.push((region.name.clone(), shutter, Arc::new(store.doing("open region", &region.name)?)));
+        }
+        let stores = stores_of(&shutters, &ground.host.clock);
+        for (region, (_, shutter, store)) in regions.into_iter().zip(shutters) {
+            let root = place.host_of(&region.name);
+            let ground = Ground { root, stores: stores.clone(), ..ground.clone() };
+            for (service, generation) in ordered(&ground.root)? {
+                agents.settle(&service, generation, &region.name);
+            }
+            let agent = Agent { region: region.clone(), ground, shutter, store, fleet: Mutex::new(None) };
+            agents.agents.insert(region.name, agent);
+        }
+        for (name, agent) in &agents.agents {
+            if down.iter().any(|down| down.as_str() == name) {
+                agent.shutter.set(ShutterState::ErrorsAndHangs);
+                continue;
+            }
+            agents.begin(agent)?;
+        }
+        Ok(agents)
+    }
+
+    /// Opens an agent's fleet, without the nodes of services that have gone elsewhere.
+    fn begin(&self, agent: &Agent) -> Result<()> {
+        let fleet = Fleet::open(agent.ground.clone())?;
+        for service in fleet.services() {
+            let home = lock(&self.homes).get(&service).cloned();
+            if let Some((generation, region)) = home
+                && region != agent.region.name
+            {
+                tracing::info!(%service, region = %agent.region.name, "a node is removed: its service lives in {region} now");
+                fleet.discard(&service, generation)?;
+            }
+        }
+        *lock(&agent.fleet) = Some(Arc::new(fleet));
+        Ok(())
+    }
+
+    /// The agent of a region.
+    pub fn of_region(&self, region: &str) -> Result<&Agent> {
+        self.agents.get(region).ok_or_else(|| Error::missing(format!("this machine has no region {region}")))
+    }
+
+    /// The agent that has a service. `Missing` where none has it, `Transient` while its region is down.
+    pub fn of_service(&self, service: &ServiceId) -> Result<Arc<Fleet>> {
+        let home = lock(&self.homes).get(service).map(|(_, region)| region.clone());
+        let missing = || Error::missing(format!("this machine has no node of service {service}"));
+        self.of_region(&home.ok_or_else(missing)?)?.fleet()
+    }
+
+    /// A service is ordered in a region from now on.
+    pub fn settle(&self, service: &ServiceId, generation: Generation, region: &str) {
+        let mut homes = lock(&self.homes);
+        let home = homes.entry(service.clone()).or_insert((generation, region.to_string()));
+        if generation >= home.0 {
+            *home = (generation, region.to_string());
+        }
+    }
+
+    /// Removes what other agents have of a service. Those that do not answer do it when they are back.
+    pub fn discard_elsewhere(&self, service: &ServiceId, generation: Generation, region: &str) -> Result<()> {
+        let others = self.agents.iter().filter(|(name, _)| *name != region);
+        let mut up = others.filter_map(|(_, agent)| agent.fleet().ok());
+        up.try_for_each(|fleet| fleet.discard(service, generation))
+    }
+
+    /// Every service that has a node here, with its region.
+    pub fn services(&self) -> Vec<(ServiceId, String)> {
+        let up = self.agents.values().filter_map(|agent| Some((agent, agent.fleet().ok()?)));
+        up.flat_map(|(agent, fleet)| {
+            fleet.services().into_iter().map(|service| (service, agent.region.name.clone())).collect::<Vec<_>>()
+        })
+        .collect()
+    }
+
+    /// Brings every node back to what was ordered.
+    pub fn tend(&self) {
+        self.agents.values().filter_map(|agent| agent.fleet().ok()).for_each(|fleet| fleet.tend());
+    }
+
+    /// Takes down the regions that are named, and lets all others return. What cannot be done now is tried again by the next call.
+    pub fn drill(&self, down: &[RegionName]) -> Result<()> {
+        for (name, agent) in &self.agents {
+            let shall_be_down = down.iter().any(|down| down.as_str() == name);
+            match (shall_be_down, is_open(&agent.shutter)) {
+                (true, true) => {
+                    tracing::info!(region = %name, "the region goes down, as was asked for");
+                    agent.fail()?;
+                }
+                // A server that was being started at that moment.
+                (true, false) => agent.kill()?,
+                (false, false) => {
+                    tracing::info!(region = %name, "the region returns");
+                    agent.shutter.set(ShutterState::Open);
+                    self.begin_again(agent)?;
+                }
+                (false, true) => self.begin_again(agent)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Calls of before may still be ending; they hold the agent's lock, and the next call tries again.
+    fn begin_again(&self, agent: &Agent) -> Result<()> {
+        if lock(&agent.fleet).is_some() {
+            return Ok(());
+        }
+        match self.begin(agent) {
+            Err(error) if error.kind() == ErrorKind::Busy => Ok(()),
+            outcome => outcome,
+        }
+    }
+
+    /// Ends every archiver; servers go on.
+    pub fn close(&self) {
+        self.agents.values().filter_map(|agent| agent.fleet().ok()).for_each(|fleet| fleet.close());
+    }
+}
+
+impl Agent {
+    /// Its region.
+    pub fn region(&self) -> &Region {
+        &self.region
+    }
+
+    /// Its nodes. `Transient` while the region is down.
+    pub fn fleet(&self) -> Result<Arc<Fleet>> {
+        let down = || Error::transient(format!("region {} is down", self.region.name)).hint("`farshore region list`");
+        lock(&self.fleet).clone().ok_or_else(down)
+    }
+
+    /// The root of its store. Nothing is retried, for who tries again by itself and shows why.
+    pub fn store(&self) -> Arc<dyn ObjectStore> {
+        self.store.now().work
+    }
+
+    /// Whether agent and store answer; within some seconds.
+    pub fn probe(&self) -> Result<()> {
+        self.fleet()?;
+        self.store.probe()
+    }
+
+    /// The agent is gone, its servers are killed, its store answers with errors or not at all.
+    fn fail(&self) -> Result<()> {
+        self.shutter.set(ShutterState::ErrorsAndHangs);
+        // Whoever works with it goes on until its calls fail; only then does the last of them give the lock back.
+        let fleet = lock(&self.fleet).take();
+        fleet.map_or(Ok(()), |fleet| fleet.kill())?;
+        self.kill()
+    }
+
+    fn kill(&self) -> Result<()> {
+        let nodes = self.ground.root.join("nodes");
+        let volumes: Vec<PathBuf> =
+            std::fs::read_dir(nodes).into_iter().flatten().flatten().map(|node| node.path()).collect();
+        volumes.iter().try_for_each(|volume| postgres::kill(&volume.join("data")))
+    }
+}
+
+/// Opens any region's store for the agents.
+fn stores_of(all: &[(String, Arc<Shutter>, Arc<RegionStore>)], clock: &Arc<dyn Clock>) -> Stores {
+    let known: BTreeMap<String, Arc<RegionStore>> =
+        all.iter().map(|(name, _, store)| (name.clone(), store.clone())).collect();
+    let clock = clock.clone();
+    Arc::new(move |region: &Region| {
+        let missing = || Error::missing(format!("this machine has no region {}", region.name));
+        let store = known.get(&region.name).ok_or_else(missing)?;
+        Ok(stores::layered(store.now().work, clock.clone()))
+    })
+}
