@@ -5,6 +5,7 @@
 //! settings files, what is printed.
 
 pub mod account;
+pub mod copies;
 pub mod durable;
 pub mod fleet;
 pub mod host;

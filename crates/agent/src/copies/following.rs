@@ -15,9 +15,9 @@ use farshore_vault::Repository;
 use farshore_vault::care::copy::{Settings, Watermark, copy_backup, copy_journal, ensure_repository};
 use farshore_vault::care::retention::Keep;
 
+use super::order::{CopyOrder, Ground};
 use super::pending;
 use super::view::{Copied, Part, Shown};
-use super::{CopyOrder, Ground};
 
 /// How often we look whether there is new log.
 const LOG_INTERVAL: Duration = Duration::from_secs(1);

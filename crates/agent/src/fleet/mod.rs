@@ -21,12 +21,14 @@ mod stock;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use farshore_types::error::ErrorContext;
 use farshore_types::{Error, Generation, Progress, Result, ServiceId, Timestamp};
 
+use crate::copies::Known;
 use crate::durable::{self, Lock};
 
 pub use accounts::forget as forget_user;
@@ -49,6 +51,8 @@ pub struct Fleet {
     members: Mutex<BTreeMap<ServiceId, Arc<Member>>>,
     /// Nodes that could not be opened, and why: they are neither used nor taken for absent until the next start.
     broken: BTreeMap<ServiceId, String>,
+    /// Its region is down: nothing is started any more.
+    down: AtomicBool,
     _lock: Lock,
 }
 
@@ -58,6 +62,26 @@ fn found(ground: &Ground, path: &Path) -> Result<Option<Member>> {
         Some(order) if !order.removed => Member::new(ground, order).map(Some),
         _ => Ok(None),
     }
+}
+
+/// Services that were ordered below a root and not removed, with the generation of their order; also while no fleet has it. What cannot
+/// be read is left out: the fleet says it when it is opened.
+pub fn ordered(root: &Path) -> Result<Vec<(ServiceId, Generation)>> {
+    let kept = match fs::read_dir(orders(root)) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        kept => kept.doing("list", orders(root).display())?,
+    };
+    let mut found = Vec::new();
+    for entry in kept {
+        let path = entry.doing("list", "the orders")?.path();
+        if path.extension().is_some_and(|extension| extension == "json")
+            && let Ok(Some(order)) = Order::read(&path)
+            && !order.removed
+        {
+            found.push((order.service, order.generation));
+        }
+    }
+    Ok(found)
 }
 
 impl Fleet {
@@ -84,12 +108,17 @@ impl Fleet {
                 }
             }
         }
-        Ok(Fleet { ground, members: Mutex::new(members), broken, _lock: lock })
+        Ok(Fleet { ground, members: Mutex::new(members), broken, down: AtomicBool::new(false), _lock: lock })
     }
 
     /// The services that have been ordered here.
     pub fn services(&self) -> Vec<ServiceId> {
         self.lock().keys().cloned().collect()
+    }
+
+    /// In whose name a service was ordered last.
+    pub fn generation(&self, service: &ServiceId) -> Option<Generation> {
+        Order::read(&order_file(&self.ground.root, service)).ok().flatten().map(|order| order.generation)
     }
 
     /// Makes the node if it is not there, gives it what the order says, starts its server and archives its log.
@@ -139,6 +168,30 @@ impl Fleet {
         Ok(())
     }
 
+    /// Removes a node of a service that lives elsewhere by now, and leaves what both have in common, such as its user.
+    pub fn discard(&self, service: &ServiceId, generation: Generation) -> Result<()> {
+        let Some(member) = self.lock().get(service).cloned() else { return Ok(()) };
+        member.discard(generation)?;
+        self.lock().remove(service);
+        Ok(())
+    }
+
+    /// Kills every server at once and starts none again: the region is lost, or plays so. Waits for nobody.
+    pub fn kill(&self) -> Result<()> {
+        self.down.store(true, Ordering::SeqCst);
+        self.lock().values().map(|member| member.kill()).fold(Ok(()), Result::and)
+    }
+
+    /// Adds a recipient to a service's repository: whoever holds its key can open copies of it. `Missing` where nothing was stored yet.
+    pub fn admit(&self, region: &Region, service: &ServiceId, recipients: &[String]) -> Result<()> {
+        stock::admit(&self.ground, region, service, recipients)
+    }
+
+    /// How far the log of a node is in its store. `None` where nobody knows now; never waits.
+    pub fn known(&self, service: &ServiceId) -> Option<Known> {
+        self.lock().get(service).cloned()?.known()
+    }
+
     /// Forgets a removed node for good. Refused while it is there.
     pub fn forget(&self, service: &ServiceId) -> Result<()> {
         if self.lock().contains_key(service) {
@@ -167,6 +220,9 @@ impl Fleet {
     /// closed for writing. Called again and again; each trouble is logged once and shown by [`Fleet::observe`]. Nodes are tended side by
     /// side, and nobody waits: one whose start takes minutes holds up no other, and is left alone until it is done.
     pub fn tend(&self) {
+        if self.down.load(Ordering::SeqCst) {
+            return;
+        }
         for member in self.lock().values() {
             member.tend_apart();
         }

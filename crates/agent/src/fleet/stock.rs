@@ -74,6 +74,13 @@ pub fn open_or_create(ground: &Ground, region: &Region, service: &ServiceId) -> 
     }
 }
 
+/// Lets further recipients open the repository.
+pub fn admit(ground: &Ground, region: &Region, service: &ServiceId, recipients: &[String]) -> Result<()> {
+    let vault = open(ground, region, service)?;
+    let entropy = ground.host.entropy.as_ref();
+    recipients.iter().try_for_each(|recipient| vault.add_recipient(&recipient.parse::<Recipient>()?, entropy))
+}
+
 /// Whether a restore has a backup and log that reach its target.
 pub fn check(ground: &Ground, restore: &Restore) -> Result<()> {
     let vault = open(ground, &restore.region, &restore.source)?;

@@ -34,6 +34,13 @@ pub fn processes(data: &Path) -> Result<Vec<i32>> {
     Ok(found)
 }
 
+/// Kills the server of a data directory, as a loss of power would: its other processes end when they find it gone. Nothing happens where
+/// none runs.
+pub fn kill(data: &Path) -> Result<()> {
+    let server = server(data)?.map(Running::adopt).transpose()?.flatten();
+    server.map_or(Ok(()), |server| server.signal(Signal::KILL))
+}
+
 /// Ends the server of a data directory that was removed under it, and waits until no process of it is left: it has nothing to save, holds
 /// its port, and would notice only after a minute. Nothing happens while the directory is there. `Busy` if it does not end.
 pub fn end_orphans(data: &Path, clock: &dyn Clock) -> Result<()> {

@@ -16,7 +16,9 @@ mod provision;
 mod record;
 mod spec;
 
-pub use found::{end_orphans, processes};
+pub use found::{
+    processes, {end_orphans, kill},
+};
 pub use layout::Layout;
 pub use node::{Node, Status};
 pub use provision::{adopt, open, provision};

@@ -5,14 +5,16 @@
 //! Whoever stops it again asks the store how far the log got, not a memory of who did what: a server that is down with an unshipped end
 //! is started once more.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use farshore_engines::postgresql::control::{State as Ended, read_stable};
 use farshore_types::error::ErrorContext;
-use farshore_types::{Error, ErrorKind, Generation, Result};
+use farshore_types::{Error, ErrorKind, Generation, Result, Timeline, Timestamp};
 use farshore_vault::journal::{WAL, chains};
 
 use super::{Member, START_PATIENCE, STOP_PATIENCE, State};
+use crate::copies::Known;
 use crate::fleet::accounts;
 use crate::host::Host;
 use crate::postgres::{self, Layout, Node, Status};
@@ -105,6 +107,16 @@ impl Member {
 
     /// See [`crate::fleet::Fleet::remove`].
     pub fn remove(&self, generation: Generation) -> Result<()> {
+        self.take_away(generation, &|| accounts::forget(&self.ground.host, &self.service))
+    }
+
+    /// See [`crate::fleet::Fleet::discard`].
+    pub fn discard(&self, generation: Generation) -> Result<()> {
+        self.take_away(generation, &|| Ok(()))
+    }
+
+    /// Only at the very end the order says that the node is gone: if we die before, the next call goes on.
+    fn take_away(&self, generation: Generation, last: &dyn Fn() -> Result<()>) -> Result<()> {
         let mut state = self.take(generation)?;
         // A store that hangs must not keep the data here: the archiver is told to end, and not waited for.
         drop(state.archiving.take());
@@ -120,9 +132,23 @@ impl Member {
         }
         postgres::end_orphans(&Layout::new(&self.volume).data(), &*self.ground.host.clock)?;
         self.clear(&state.host)?;
-        accounts::forget(&self.ground.host, &self.service)?;
+        last()?;
         state.order.removed = true;
         state.order.keep(&self.order_file())
+    }
+
+    /// Kills the server, whoever works on the node now: it is found by what it cannot hide. See [`crate::fleet::Fleet::kill`].
+    pub fn kill(&self) -> Result<()> {
+        self.cut.store(true, Ordering::SeqCst);
+        postgres::kill(&Layout::new(&self.volume).data())
+    }
+
+    /// See [`crate::fleet::Fleet::known`].
+    pub fn known(&self) -> Option<Known> {
+        let durable = self.state.try_lock().ok()?.archiving.as_ref()?.durable();
+        let moment = durable.moment.max(durable.complete);
+        let timeline = Timeline(durable.timeline);
+        (moment != Timestamp::default()).then_some(Known { position: durable.position, timeline, moment })
     }
 
     /// Removes a volume that is no node, or none any more, and ends whatever server still works in it.

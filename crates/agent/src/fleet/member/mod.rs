@@ -51,6 +51,8 @@ pub struct Member {
     busy: AtomicBool,
     /// Whether a thread tends it.
     tended: AtomicBool,
+    /// It was killed with its region: nothing is started any more.
+    cut: AtomicBool,
     told: Mutex<VecDeque<(Timestamp, String)>>,
 }
 
@@ -84,8 +86,9 @@ impl Member {
         let (service, shown) = (order.service.clone(), Mutex::new(Observed::of_order(&order)));
         let state =
             Mutex::new(State { order, host, node, archiving: None, trouble: None, measured: Measured::default() });
-        let (busy, tended, told) = (AtomicBool::new(false), AtomicBool::new(false), Mutex::default());
-        let member = Member { ground: ground.clone(), service, volume, state, shown, busy, tended, told };
+        let (busy, tended, cut) = (AtomicBool::new(false), AtomicBool::new(false), AtomicBool::new(false));
+        let told = Mutex::default();
+        let member = Member { ground: ground.clone(), service, volume, state, shown, busy, tended, cut, told };
         // Before anybody asks: nobody may take a node for absent that was only not looked at yet.
         member.show(&mut lock(&member.state));
         Ok(member)
@@ -235,6 +238,9 @@ impl Member {
     /// A node on which a verb works is left alone.
     fn tend(&self) {
         let Ok(mut state) = self.state.try_lock() else { return };
+        if self.cut.load(Ordering::SeqCst) {
+            return;
+        }
         let outcome = self.tend_state(&mut state);
         let trouble = outcome.err().map(|error| error.to_string());
         if let Some(trouble) = trouble.as_ref().filter(|trouble| state.trouble.as_ref() != Some(trouble)) {

@@ -41,6 +41,12 @@ impl Watermark {
         of_stream.map(|((_, timeline), (position, moment))| (*timeline, *position, *moment)).next_back()
     }
 
+    /// Timeline, position and moment reached at the end of the newest stream.
+    pub fn end(&self) -> Option<(Timeline, Position, Timestamp)> {
+        let ((_, timeline), (position, moment)) = self.reached.last_key_value()?;
+        Some((*timeline, *position, *moment))
+    }
+
     /// Whether an object is newer than what was followed.
     fn is_new(&self, name: &JournalName) -> bool {
         match name {
