@@ -8,6 +8,7 @@ use farshore_types::{Clock, Entropy};
 
 use crate::hosts::Hosts;
 use crate::logins::Logins;
+use crate::regions::Regions;
 use crate::seal::Seal;
 use crate::settings::Settings;
 
@@ -21,6 +22,8 @@ pub struct Control {
     pub seal: Seal,
     /// Wakes those who carry out runs.
     pub signal: Signal,
+    /// Which regions answer.
+    pub regions: Regions,
     /// Who failed to log in, and has to wait.
     pub logins: Logins,
     /// Regions, limits.

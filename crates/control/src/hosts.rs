@@ -167,6 +167,40 @@ pub enum Keep {
     Count(u32),
 }
 
+/// A copy of a service's backups and log as it shall be, in a further region.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CopyOrder {
+    /// The service, as it is named in stores.
+    pub service: ServiceId,
+    /// The region that is copied from.
+    pub from: RegionName,
+    /// The region that holds the copy; its agent pulls.
+    pub to: RegionName,
+    /// What retention keeps there.
+    pub keep: Keep,
+}
+
+/// One look at a copy.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CopyView {
+    /// Nothing that was acknowledged before this moment is missing in the copy's log; `None` until that is known.
+    pub complete: Option<Timestamp>,
+    /// Whether the log was followed to its end at least once.
+    pub followed: bool,
+    /// Whether backups were compared at least once.
+    pub compared: bool,
+    /// Backups that are still to be copied.
+    pub waiting_backups: u64,
+    /// Their objects.
+    pub waiting_objects: u64,
+    /// The bytes of these objects.
+    pub waiting_bytes: u64,
+    /// When the oldest of these backups was consistent.
+    pub oldest_waiting: Option<Timestamp>,
+    /// Why copying rests; `None` while it does not.
+    pub paused: Option<String>,
+}
+
 /// A change to the users and databases of a running node.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Change {
@@ -252,4 +286,16 @@ pub trait Hosts: Send + Sync {
     fn expire(&self, region: &RegionName, service: &ServiceId, keep: Keep) -> Result<u64>;
     /// Makes every backup of a service in a region unreadable for ever.
     fn shred(&self, region: &RegionName, service: &ServiceId) -> Result<()>;
+    /// Whether a region's store and hosts answer; gives up after some seconds.
+    fn probe(&self, region: &RegionName) -> Result<()>;
+    /// The service's node is on this region's host from now on. What other hosts have of it is given up, as soon as they answer.
+    fn settle(&self, service: &ServiceId, generation: Generation, region: &RegionName) -> Result<()>;
+    /// Services that have a node on hosts that answer.
+    fn nodes(&self) -> Result<Vec<ServiceId>>;
+    /// Keeps a copy from now on, pulled by the target region's host. What was ordered is forgotten with the host's process.
+    fn copy(&self, order: &CopyOrder) -> Result<()>;
+    /// Copies no further; what is there stays.
+    fn end_copy(&self, service: &ServiceId, region: &RegionName) -> Result<()>;
+    /// How far a copy is; `None` where none is kept. Never waits long.
+    fn copy_view(&self, service: &ServiceId, region: &RegionName) -> Result<Option<CopyView>>;
 }

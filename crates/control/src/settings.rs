@@ -34,6 +34,14 @@ pub struct Settings {
     pub services_max: u32,
     /// Extra backup regions of one service.
     pub backup_regions_max: usize,
+    /// Whether extra backup regions may be of another provider than the service's own.
+    pub backup_regions_of_any_provider: bool,
+    /// How long a copy is kept that is no longer wanted.
+    pub copy_grace: Duration,
+    /// How far a copy may be behind before it is told.
+    pub copy_lag_objective: Duration,
+    /// Whether a fork from a copy ends at its newest backup, as documented upstream, and not at the newest moment that was copied.
+    pub copies_end_at_backups: bool,
     /// Plans besides the documented ones.
     pub plans: Vec<Plan>,
     /// Bytes of the longest id of a service: hosts have paths with a bound that hold it.
@@ -50,6 +58,10 @@ impl Settings {
             undelete_window: Duration::from_secs(30 * 24 * 3600),
             services_max: 200,
             backup_regions_max: 1,
+            backup_regions_of_any_provider: false,
+            copy_grace: Duration::from_secs(24 * 3600),
+            copy_lag_objective: Duration::from_secs(60),
+            copies_end_at_backups: false,
             plans: Vec::new(),
             service_id_bytes_max: 63,
             service_host: "127.0.0.1".to_string(),

@@ -11,7 +11,7 @@ mod pending;
 mod view;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use farshore_types::{Error, Result, ServiceId};
 

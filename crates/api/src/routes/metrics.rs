@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::{Display, Write};
 
-use farshore_control::metrics::{self, Gauges, ServiceGauge};
+use farshore_control::metrics::{self, CopyGauge, Gauges, ServiceGauge};
 use farshore_control::{projects, services};
 use farshore_types::Result;
 
@@ -49,9 +49,30 @@ fn text(gauges: &Gauges) -> String {
     family(&mut text, "farshore_data_at_risk_seconds", help, at_risk);
     let ages = gauges.services.iter().filter_map(|service| of_service(service, service.backup_age_s));
     family(&mut text, "farshore_backup_age_seconds", "Age of the newest backup.", ages);
+    copies(&mut text, &gauges.services);
     let runs = gauges.runs.iter().map(|(state, count)| (format!("state=\"{state}\""), *count));
     family(&mut text, "farshore_runs", "Runs by state, the newest of each service.", runs);
     text
+}
+
+/// Copies in further regions: how far behind, what waits, and whether they rest.
+fn copies(text: &mut String, services: &[ServiceGauge]) {
+    let all = || services.iter().flat_map(|service| service.copies.iter().map(move |copy| (service, copy)));
+    let mut gauge = |name: &str, help: &str, value: &dyn Fn(&CopyGauge) -> Option<f64>| {
+        let samples = all().filter_map(|(service, copy)| {
+            let labels =
+                format!("service_id=\"{}\",service=\"{}\",region=\"{}\"", service.id, service.name, copy.region);
+            Some((labels, value(copy)?))
+        });
+        family(text, name, help, samples);
+    };
+    let help = "Age of the newest work that would be lost with the first region.";
+    gauge("farshore_copy_lag_seconds", help, &|copy| copy.lag_s);
+    gauge("farshore_copy_pending_objects", "Objects still to be copied.", &|copy| Some(copy.waiting_objects as f64));
+    gauge("farshore_copy_pending_bytes", "Bytes of these objects.", &|copy| Some(copy.waiting_bytes as f64));
+    let help = "Age of the oldest backup that is not copied; 0 where all are.";
+    gauge("farshore_copy_oldest_uncopied_backup_seconds", help, &|copy| Some(copy.oldest_waiting_s));
+    gauge("farshore_copy_paused", "Whether copying rests.", &|copy| Some(f64::from(u8::from(copy.paused))));
 }
 
 /// Names and ids of services need no escapes: they are of `a-z`, `0-9` and `-`.

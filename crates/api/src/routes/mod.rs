@@ -15,6 +15,7 @@ mod network;
 mod observe;
 mod pools;
 mod projects;
+mod regions;
 mod runs;
 mod service_users;
 mod services;
@@ -43,6 +44,7 @@ pub fn table() -> Vec<Route> {
         services::routes(),
         deleted::routes(),
         backups::routes(),
+        regions::routes(),
         observe::routes(),
         databases::routes(),
         service_users::routes(),

@@ -1,6 +1,7 @@
 //! Backups and the moments to which a service can be brought back.
 
 use farshore_control::config::Config;
+use farshore_control::copies::Shown;
 use farshore_control::hosts::{NodeState, NodeView};
 use farshore_control::policy::retention;
 use farshore_control::services::Overview;
@@ -11,19 +12,54 @@ use serde_json::Value;
 
 use super::run;
 use crate::wire::common::Time;
-use crate::wire::service::backup::{Backup, BackupsAnswer, Pitr, PitrRange, ScheduledBackupTime};
+use crate::wire::service::backup::{
+    Backup, BackupRegion, BackupsAnswer, Pitr, PitrRange, PitrRegion, ScheduledBackupTime,
+};
 
-/// Backups of a service in its own region, the oldest first.
-pub(crate) fn backups(service: &rows::Service, newest_first: &[rows::Backup]) -> Vec<Backup> {
-    let one = |backup: &rows::Backup| Backup {
+/// Backups of a service, the oldest first: those of its own region with the further regions that hold them, too, and those that only a
+/// further region holds.
+pub(crate) fn backups(overview: &Overview) -> Vec<Backup> {
+    let (service, copies) = (&overview.service, &overview.copies);
+    let holds = |copy: &Shown, name: &str| copy.backups.iter().any(|held| held.name == name);
+    let region = |copy: &Shown| BackupRegion {
+        cloud: copy.region.clone(),
+        region: copy.region.clone(),
+        paused: copy.paused.is_some(),
+        pause_reason: copy.paused.clone(),
+    };
+    let one = |backup: &rows::Backup, at: &str| Backup {
         backup_name: backup.name.clone(),
         backup_time: Time(backup.taken_at),
         data_size: backup.raw_bytes,
-        storage_location: service.region.clone(),
-        additional_regions: Vec::new(),
+        storage_location: at.to_string(),
+        additional_regions: copies
+            .iter()
+            .filter(|copy| copy.region != at && holds(copy, &backup.name))
+            .map(region)
+            .collect(),
         incremental: Some(!backup.full),
     };
-    newest_first.iter().rev().map(one).collect()
+    let mut shown: Vec<Backup> = overview.backups.iter().map(|backup| one(backup, &service.region)).collect();
+    for copy in copies {
+        for backup in &copy.backups {
+            if !shown.iter().any(|there| there.backup_name == backup.name) {
+                shown.push(one(backup, &copy.region));
+            }
+        }
+    }
+    shown.sort_by(|one, other| (one.backup_time.0, &one.backup_name).cmp(&(other.backup_time.0, &other.backup_name)));
+    shown
+}
+
+/// The last unbroken stretch of a further region.
+fn further(copy: &Shown) -> PitrRegion {
+    let last = copy.windows.last();
+    PitrRegion {
+        cloud: copy.region.clone(),
+        region: copy.region.clone(),
+        pitr_range_start: last.map(|window| Time(window.from_at)),
+        pitr_range_end: last.map(|window| Time(window.to_at)),
+    }
 }
 
 /// All that is told about the backups of a service.
@@ -37,7 +73,7 @@ pub(crate) fn answer(control: &Control, overview: &Overview) -> Result<BackupsAn
     let exact = policy.is_some_and(|policy| policy.recovery_mode == RecoveryMode::Pitr);
     let pitr = exact.then(|| Pitr {
         primary_region: range(service, overview.node.as_ref(), &windows),
-        additional_regions: Vec::new(),
+        additional_regions: overview.copies.iter().map(further).collect(),
     });
     let config = Config::from_map(service.user_config.as_object().cloned().unwrap_or_default());
     let scheduled_backup_time = policy.map(|_| ScheduledBackupTime {
@@ -47,7 +83,7 @@ pub(crate) fn answer(control: &Control, overview: &Overview) -> Result<BackupsAn
     });
     let under_way = overview.runs.iter().find(|run| run.kind == kinds::BACK_UP && !run.situation.state.is_final());
     Ok(BackupsAnswer {
-        backups: backups(service, &overview.backups),
+        backups: backups(overview),
         pitr,
         scheduled_backup_time,
         backup_progress: under_way.map(run::backup_progress),

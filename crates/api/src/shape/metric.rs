@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use farshore_control::metrics::{self, Series};
+use farshore_control::metrics::{self, COPY_LAG, Series};
 use serde_json::Value;
 
 use crate::wire::service::metric::{Metric, MetricColumn, MetricData, MetricHints, MetricsAnswer, Period};
@@ -35,8 +35,22 @@ pub(crate) fn period(period: Option<Period>) -> metrics::Period {
 pub(crate) fn metrics(all: &[Series], node: &str) -> MetricsAnswer {
     let expected = EXPECTED.map(|figure| Series { figure: figure.to_string(), points: Vec::new() });
     // What was measured takes the place of what is expected.
-    let metrics: BTreeMap<String, Metric> = expected.iter().chain(all).map(|series| metric(series, node)).collect();
+    let of_node = all.iter().filter(|series| !series.figure.starts_with(COPY_LAG));
+    let metrics: BTreeMap<String, Metric> = expected.iter().chain(of_node).map(|series| metric(series, node)).collect();
     MetricsAnswer { metrics }
+}
+
+/// How far each further region was behind. A region without a figure yet has an empty series.
+pub(crate) fn report(all: &[Series], regions: &[String]) -> MetricsAnswer {
+    let one = |region: &String| {
+        let figure = format!("{COPY_LAG}{region}");
+        let empty = || Series { figure: figure.clone(), points: Vec::new() };
+        let (_, found) =
+            metric(&all.iter().find(|series| series.figure == figure).cloned().unwrap_or_else(empty), region);
+        let title = format!("Replication lag to {region}, seconds");
+        (format!("replication_lag_{region}"), Metric { hints: MetricHints { title }, ..found })
+    };
+    MetricsAnswer { metrics: regions.iter().map(one).collect() }
 }
 
 fn metric(series: &Series, node: &str) -> (String, Metric) {

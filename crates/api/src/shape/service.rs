@@ -48,7 +48,7 @@ pub(crate) fn service(call: &Call, row: rows::Service) -> Result<Service> {
         user_config: object(&row.user_config),
         databases: databases(control, project, &overview),
         connection_pools: Vec::new(),
-        backups: backup::backups(row, &overview.backups),
+        backups: backup::backups(&overview),
         node_count: plan.node_count,
         node_cpu_count: plan.cpu_count,
         node_memory_mb: plan.memory_mib,
@@ -128,6 +128,14 @@ fn metadata(overview: &Overview) -> Object {
     }
     if let Some(node) = overview.node.as_ref().filter(|node| node.state == NodeState::Ready) {
         metadata.insert("data_at_risk_seconds".to_string(), json!(node.at_risk_s));
+    }
+    let newest = |copy: &farshore_control::copies::Shown| {
+        let last = copy.windows.last()?;
+        Some((copy.region.clone(), json!({ "from": last.from_at.to_string(), "to": last.to_at.to_string() })))
+    };
+    let elsewhere: Map<String, Value> = overview.copies.iter().filter_map(newest).collect();
+    if !elsewhere.is_empty() {
+        metadata.insert("restorable_elsewhere".to_string(), Value::Object(elsewhere));
     }
     metadata
 }

@@ -13,6 +13,7 @@ pub mod deleted;
 pub mod event;
 pub mod integration;
 pub mod network;
+pub mod region;
 pub mod run;
 pub mod service;
 pub mod tag;

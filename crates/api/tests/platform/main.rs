@@ -8,6 +8,7 @@ mod accounts;
 #[allow(dead_code, reason = "not every program of tests needs all of it")]
 mod client;
 mod conform;
+mod further;
 mod inside;
 mod life;
 mod links;
@@ -30,6 +31,7 @@ fn every_route_is_asked_and_answers_what_the_document_says() {
         life::what_is_seen_of_a_service,
         inside::databases_and_users,
         links::integrations_and_tags,
+        further::a_service_is_copied_shown_lost_and_restored_elsewhere,
         refusals::what_is_refused_says_why,
     ] {
         story(&site);

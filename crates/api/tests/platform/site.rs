@@ -59,6 +59,7 @@ impl Site {
             store: store.clone(),
             hosts: hosts.clone(),
             seal: Seal::new(&[7; KEY_BYTES]).unwrap(),
+            regions: farshore_control::regions::Regions::default(),
             signal: signal.clone(),
             logins: Logins::default(),
             settings: settings::Settings::new(regions),

@@ -145,7 +145,10 @@ fn backups_have_the_documented_keys() {
     check::<backup::PitrRange>("pitr_range_start? pitr_range_end?");
     check::<backup::PitrRegion>("cloud region pitr_range_start? pitr_range_end?");
     check::<backup::ScheduledBackupTime>("backup_hour backup_minute backup_interval_hours");
-    check::<backup::BackupReportAnswer>("metrics");
+    check::<backup::CopyState>(
+        "region state lag_seconds? newest_moment? backups pending_backups pending_objects pending_bytes \
+         oldest_uncopied_backup_time? pause_reason? deleted_at?",
+    );
 }
 
 #[test]

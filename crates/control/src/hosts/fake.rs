@@ -1,7 +1,7 @@
 //! Hosts that live in memory, for tests of everything above them: they keep what a store would keep, refuse what was replaced, and do
 //! nothing else. Each verb can be made to fail.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use farshore_types::{
@@ -9,8 +9,8 @@ use farshore_types::{
 };
 
 use super::{
-    BackupReport, Change, Hosts, Inhabitants, Keep, LogLine, NodeAddress, NodeOrder, NodeState, NodeView, Query,
-    RestoreOrder, RestoreReport, Stock, StoredBackup,
+    BackupReport, Change, CopyOrder, CopyView, Hosts, Inhabitants, Keep, LogLine, NodeAddress, NodeOrder, NodeState,
+    NodeView, Query, RestoreOrder, RestoreReport, Stock, StoredBackup,
 };
 
 /// Bytes of every backup.
@@ -31,6 +31,8 @@ struct Inner {
     stocks: BTreeMap<(RegionName, ServiceId), Kept>,
     failing: BTreeMap<&'static str, ErrorKind>,
     ports: u16,
+    down: BTreeSet<RegionName>,
+    copies: BTreeMap<(RegionName, ServiceId), CopyOrder>,
 }
 
 struct Node {
@@ -68,6 +70,16 @@ impl FakeHosts {
             Some(kind) => inner.failing.insert(verb, kind),
             None => inner.failing.remove(verb),
         };
+    }
+
+    /// A region is down, with everything on its hosts; or back, with what was there.
+    pub fn down(&self, region: &RegionName) {
+        self.lock().down.insert(region.clone());
+    }
+
+    /// It answers again.
+    pub fn up(&self, region: &RegionName) {
+        self.lock().down.remove(region);
     }
 
     /// The data of a node is gone.
@@ -108,6 +120,17 @@ impl FakeHosts {
 }
 
 impl Inner {
+    fn must_be_up(&self, region: &RegionName) -> Result<()> {
+        match self.down.contains(region) {
+            true => Err(Error::transient(format!("region {region} is down"))),
+            false => Ok(()),
+        }
+    }
+
+    fn node_must_be_up(&self, service: &ServiceId) -> Result<()> {
+        self.nodes.get(service).map_or(Ok(()), |node| self.must_be_up(&node.order.region))
+    }
+
     fn fence(&mut self, service: &ServiceId, generation: Generation) -> Result<()> {
         let seen = self.generations.entry(service.clone()).or_default();
         if generation.0 < *seen {
@@ -165,6 +188,7 @@ impl Hosts for FakeHosts {
 
     fn check_restore(&self, restore: &RestoreOrder) -> Result<()> {
         let inner = self.begin("check_restore")?;
+        inner.must_be_up(&restore.region)?;
         let kept = inner.stocks.get(&(restore.region.clone(), restore.source.clone()));
         let stock = kept.map(|kept| &kept.stock).filter(|stock| !stock.backups.is_empty());
         let stock = stock.ok_or_else(|| Error::conflict("No valid backups for service"))?;
@@ -181,6 +205,7 @@ impl Hosts for FakeHosts {
 
     fn back_up(&self, service: &ServiceId, generation: Generation, progress: &Progress) -> Result<BackupReport> {
         let mut inner = self.begin("back_up")?;
+        inner.node_must_be_up(service)?;
         inner.fence(service, generation)?;
         progress.expect_bytes(BACKUP_BYTES);
         progress.add_bytes(BACKUP_BYTES);
@@ -222,6 +247,7 @@ impl Hosts for FakeHosts {
 
     fn remove(&self, service: &ServiceId, generation: Generation) -> Result<()> {
         let mut inner = self.begin("remove")?;
+        inner.node_must_be_up(service)?;
         inner.fence(service, generation)?;
         inner.nodes.remove(service);
         Ok(())
@@ -233,6 +259,7 @@ impl Hosts for FakeHosts {
 
     fn view(&self, service: &ServiceId) -> Result<NodeView> {
         let inner = self.begin("view")?;
+        inner.node_must_be_up(service)?;
         let node = inner.nodes.get(service);
         let figures = [("cpu_percent", 12.5), ("memory_bytes", 4e8), ("connections", 3.0), ("load_average", 0.25)];
         Ok(NodeView {
@@ -301,6 +328,7 @@ impl Hosts for FakeHosts {
 
     fn stock(&self, region: &RegionName, service: &ServiceId) -> Result<Stock> {
         let inner = self.begin("stock")?;
+        inner.must_be_up(region)?;
         let kept = inner.stocks.get(&(region.clone(), service.clone()));
         Ok(kept.map(|kept| kept.stock.clone()).unwrap_or_default())
     }
@@ -319,7 +347,49 @@ impl Hosts for FakeHosts {
 
     fn shred(&self, region: &RegionName, service: &ServiceId) -> Result<()> {
         let mut inner = self.begin("shred")?;
+        inner.must_be_up(region)?;
         inner.stocks.remove(&(region.clone(), service.clone()));
         Ok(())
+    }
+
+    fn probe(&self, region: &RegionName) -> Result<()> {
+        self.begin("probe")?.must_be_up(region)
+    }
+
+    fn nodes(&self) -> Result<Vec<ServiceId>> {
+        Ok(self.begin("nodes")?.nodes.keys().cloned().collect())
+    }
+
+    fn settle(&self, service: &ServiceId, generation: Generation, region: &RegionName) -> Result<()> {
+        let mut inner = self.begin("settle")?;
+        inner.fence(service, generation)?;
+        inner.nodes.retain(|id, node| id != service || node.order.region == *region);
+        Ok(())
+    }
+
+    fn copy(&self, order: &CopyOrder) -> Result<()> {
+        let mut inner = self.begin("copy")?;
+        inner.must_be_up(&order.to)?;
+        inner.copies.insert((order.to.clone(), order.service.clone()), order.clone());
+        Ok(())
+    }
+
+    fn end_copy(&self, service: &ServiceId, region: &RegionName) -> Result<()> {
+        self.begin("end_copy")?.copies.remove(&(region.clone(), service.clone()));
+        Ok(())
+    }
+
+    fn copy_view(&self, service: &ServiceId, region: &RegionName) -> Result<Option<CopyView>> {
+        let mut inner = self.begin("copy_view")?;
+        inner.must_be_up(region)?;
+        let Some(order) = inner.copies.get(&(region.clone(), service.clone())).cloned() else { return Ok(None) };
+        if let Err(error) = inner.must_be_up(&order.from) {
+            return Ok(Some(CopyView { paused: Some(error.to_string()), ..CopyView::default() }));
+        }
+        // What the first region holds now is copied in no time.
+        let kept = inner.stocks.get(&(order.from, order.service)).cloned().unwrap_or_default();
+        let complete = kept.stock.windows.last().map(|(_, to)| *to);
+        inner.stocks.insert((region.clone(), service.clone()), kept);
+        Ok(Some(CopyView { complete, followed: true, compared: true, ..CopyView::default() }))
     }
 }

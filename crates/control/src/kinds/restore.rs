@@ -51,7 +51,10 @@ pub fn steps() -> Vec<Step<Control>> {
 
 /// Takes away what is left of a node whose data is gone. Data that is there is never given up for a backup of it.
 fn clear(step: &StepContext<Control>) -> Result<Done> {
-    match step.context().hosts.view(&step.service()?)?.state {
+    let (service, generation) = begin(step)?;
+    let region = &step.context().settings.region(&service.region)?.name;
+    step.context().hosts.settle(&service.id, generation, region)?;
+    match step.context().hosts.view(&service.id)?.state {
         NodeState::Absent | NodeState::Lost => remove(step),
         NodeState::Stopped | NodeState::Crashed | NodeState::Ready | NodeState::Busy => Ok(Done::nothing()),
     }

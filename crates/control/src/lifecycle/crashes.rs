@@ -144,6 +144,7 @@ fn a_rebuilding_that_failed_is_tried_again_after_a_while_and_a_fork_that_failed_
         store: control.store.clone(),
         hosts: control.hosts.clone(),
         seal: Seal::new(&[7; 32]).unwrap(),
+        regions: crate::regions::Regions::default(),
         signal: control.signal.clone(),
         logins: Logins::default(),
         settings: control.settings.clone(),

@@ -58,6 +58,7 @@ impl Scene {
             store: store.clone(),
             hosts: hosts.clone(),
             seal: Seal::new(&[7; 32]).unwrap(),
+            regions: crate::regions::Regions::default(),
             signal: signal.clone(),
             logins: Logins::default(),
             settings,

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use farshore_store::services::Service;
 use farshore_store::{backups, runs, services};
 use farshore_types::Result;
 
 use super::PAGE;
 use crate::Control;
+use crate::copies::{self, Condition, Shown};
 
 /// Runs of each service that are counted: its newest.
 const RUNS_COUNTED: u32 = 50;
@@ -35,6 +37,39 @@ pub struct ServiceGauge {
     pub at_risk_s: Option<f64>,
     /// The age of the newest backup; `None` where there is none.
     pub backup_age_s: Option<f64>,
+    /// Its copies in further regions.
+    pub copies: Vec<CopyGauge>,
+}
+
+/// One copy of a service.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CopyGauge {
+    /// Where.
+    pub region: String,
+    /// How old the newest work may be that would be lost with the first region; `None` where nothing is there yet.
+    pub lag_s: Option<f64>,
+    /// Objects that are still to be copied.
+    pub waiting_objects: u64,
+    /// Their bytes.
+    pub waiting_bytes: u64,
+    /// The age of the oldest backup that is not copied; 0 where all are.
+    pub oldest_waiting_s: f64,
+    /// Whether copying rests.
+    pub paused: bool,
+}
+
+fn copies_of(control: &Control, service: &Service) -> Result<Vec<CopyGauge>> {
+    let now = control.clock.now();
+    let one = |copy: Shown| CopyGauge {
+        region: copy.region,
+        lag_s: copy.lag_s,
+        waiting_objects: copy.view.waiting_objects,
+        waiting_bytes: copy.view.waiting_bytes,
+        oldest_waiting_s: copy.view.oldest_waiting.map_or(0.0, |oldest| now.seconds_since(oldest)),
+        paused: copy.paused.is_some(),
+    };
+    let kept = copies::of_service(control, service)?.into_iter();
+    Ok(kept.filter(|copy| copy.condition != Condition::Leaving).map(one).collect())
 }
 
 /// Of all living services, or of those of some projects.
@@ -58,6 +93,7 @@ pub fn gauges(control: &Control, projects: Option<&[String]>) -> Result<Gauges> 
             }
             let now = control.clock.now();
             gauges.services.push(ServiceGauge {
+                copies: copies_of(control, &service)?,
                 project_id: service.project_id,
                 at_risk_s: control.hosts.view(&service.id).ok().map(|view| view.at_risk_s),
                 backup_age_s: newest.first().map(|backup| now.seconds_since(backup.taken_at)),

@@ -5,15 +5,18 @@
 mod gauges;
 mod series;
 
-pub use gauges::{Gauges, ServiceGauge, gauges};
+pub use gauges::{CopyGauge, Gauges, ServiceGauge, gauges};
 pub use series::{FIGURES_MAX, Period, Point, SAMPLE_S, Samples, Series};
 
-use farshore_store::services;
+use farshore_store::services::{self, Service};
 use farshore_types::Result;
 
 use crate::Control;
+use crate::copies::{self, Condition};
 use crate::hosts::{NodeState, NodeView};
 
+/// Before the name of a region: seconds that the copy there is behind.
+pub const COPY_LAG: &str = "copy_lag_s/";
 /// Services that are read at once.
 const PAGE: u32 = 200;
 /// What is always there: the space on disk, and the age of the oldest work that no store holds.
@@ -33,11 +36,20 @@ pub fn sample(control: &Control, samples: &Samples) -> Result<()> {
             {
                 samples.add(service.id.as_str(), control.clock.now(), &figures(&view));
             }
+            let lags = lags(control, &service)?;
+            samples.add(service.id.as_str(), control.clock.now(), &lags);
             living.push(service.id.to_string());
         }
     }
     samples.keep_only(&living);
     Ok(())
+}
+
+/// How far each copy of a service is behind, under [`COPY_LAG`] and the region's name.
+fn lags(control: &Control, service: &Service) -> Result<Vec<(String, f64)>> {
+    let shown = copies::of_service(control, service)?.into_iter();
+    let wanted = shown.filter(|copy| copy.condition != Condition::Leaving);
+    Ok(wanted.filter_map(|copy| Some((format!("{COPY_LAG}{}", copy.region), copy.lag_s?))).collect())
 }
 
 /// What is kept of one look.

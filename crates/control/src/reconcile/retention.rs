@@ -1,9 +1,10 @@
 //! What is no longer kept: backups beyond their service's policy, and everything of services whose window to come back is over.
 
-use farshore_store::services;
-use farshore_types::{Plan, Result, ServiceType};
+use farshore_store::copies;
+use farshore_store::services::{self, Service};
+use farshore_types::{Plan, RegionName, Result, ServiceType};
 
-use super::each_service;
+use super::{each_service, regions_of};
 use crate::policy::retention;
 use crate::upkeep::config;
 use crate::{Control, catalog, events};
@@ -11,18 +12,17 @@ use crate::{Control, catalog, events};
 /// Terminated services that are looked at in one call.
 const SHREDDED_MAX: u32 = 100;
 
-/// Gives up what no policy keeps. A powered-off service keeps all that it has.
-pub fn expire(control: &Control) -> Result<()> {
+/// Gives up what no policy keeps, in one region, whatever the others hold. A powered-off service keeps all that it has.
+pub fn expire(control: &Control, region: &RegionName) -> Result<()> {
     each_service(control, "the expiry of backups", |service| {
-        if !service.powered {
+        if !service.powered || !regions_of(control, &service)?.contains(region) {
             return Ok(());
         }
         let service_type: ServiceType = service.service_type.parse()?;
         let plans = catalog::plans(control, service_type);
         let plan = Plan::find(&plans, service_type, &service.plan)?;
         let Some(keep) = retention::keep(plan, &config(&service)?) else { return Ok(()) };
-        let region = control.settings.region(&service.region)?.name.clone();
-        control.hosts.expire(&region, &service.id, keep).map(drop)
+        control.hosts.expire(region, &service.id, keep).map(drop)
     })
 }
 
@@ -31,9 +31,8 @@ pub fn shred(control: &Control) -> Result<()> {
     let window = i64::try_from(control.settings.undelete_window.as_micros()).unwrap_or(i64::MAX);
     let until = control.clock.now().plus_micros(window.saturating_neg());
     for service in control.store.read(|tx| services::deleted_until(tx, until, SHREDDED_MAX))? {
-        let region = control.settings.region(&service.region)?.name.clone();
         // If we die here the keys are gone and the row does not say so: the next call finds nothing to delete and says it.
-        if let Err(error) = control.hosts.shred(&region, &service.id) {
+        if let Err(error) = shred_everywhere(control, &service) {
             tracing::info!(service = %service.id, %error, "a terminated service is destroyed later");
             continue;
         }
@@ -43,10 +42,27 @@ pub fn shred(control: &Control) -> Result<()> {
                 return Ok(());
             };
             (row.shredded_at, row.sealed) = (Some(tx.now()), None);
+            for copy in copies::of_service(tx, &service.id)? {
+                copies::remove(tx, &copy.service, &copy.region)?;
+            }
             services::update(tx, &row)?;
             let text = format!("Keys and backups of service {} ({}) were destroyed", row.name, row.id);
             events::record(tx, control, &row.project_id, "farshore", "service_shredded", Some(&row.name), &text)
         })?;
+    }
+    Ok(())
+}
+
+/// Its own region and every one that has a copy. One that does not answer is asked again by the next call.
+fn shred_everywhere(control: &Control, service: &Service) -> Result<()> {
+    let copies = control.store.read(|tx| copies::of_service(tx, &service.id))?;
+    for name in copies.iter().map(|copy| &copy.region).chain([&service.region]) {
+        let region = control.settings.region(name)?.name.clone();
+        control.regions.must_be_up(name)?;
+        if *name != service.region {
+            control.hosts.end_copy(&service.id, &region)?;
+        }
+        control.hosts.shred(&region, &service.id)?;
     }
     Ok(())
 }

@@ -15,7 +15,8 @@ use crate::{Control, kinds};
 /// Asks for every backup that is due. One that still runs holds the next one back.
 pub fn due_backups(control: &Control) -> Result<()> {
     each_service(control, "a backup on time", |service| {
-        let Some(next) = service.next_backup_at.filter(|_| service.state == state::RUNNING) else { return Ok(()) };
+        let runs = service.state == state::RUNNING && !control.regions.is_down(&service.region);
+        let Some(next) = service.next_backup_at.filter(|_| runs) else { return Ok(()) };
         let interval = interval_hours(control, &service)?;
         if !schedule::is_due(next, control.clock.now(), interval) {
             return Ok(());

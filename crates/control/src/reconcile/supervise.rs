@@ -20,6 +20,10 @@ const REBUILD_AGAIN_US: i64 = 5 * 60 * 1_000_000;
 /// Looks at every node once.
 pub fn supervise(control: &Control) -> Result<()> {
     each_service(control, "the supervision of a service", |service| {
+        // Whether its node is there nobody can say now: it is not rebuilt beside a living one.
+        if control.regions.is_down(&service.region) {
+            return Ok(());
+        }
         if service.state == state::REBUILDING {
             return rebuild_again(control, &service);
         }

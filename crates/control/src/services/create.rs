@@ -12,10 +12,11 @@ use super::fork::{self, Source};
 use crate::access::no_project;
 use crate::config::{Config, Purpose};
 use crate::kinds::Start;
+use crate::policy::copies::{OPTION, check as check_copies};
 use crate::policy::schedule;
 use crate::service::{ADMINISTRATOR, Secrets, new_password, state};
 use crate::upkeep::schema;
-use crate::{Control, catalog, events, kinds, tags};
+use crate::{Control, catalog, copies, events, kinds, tags};
 
 /// What is asked for, as it came in.
 #[derive(Debug, Clone, Default)]
@@ -64,6 +65,7 @@ pub fn create(control: &Control, actor: &Actor, project: &str, asked: &NewServic
     control.store.write(|tx| {
         free_name(tx, control, &service.project_id, name)?;
         services::insert(tx, &service).map_err(|error| taken(error, name.as_str()))?;
+        copies::follow_options(tx, control, &service)?;
         kept::replace(tx, kept::Owner::Service(service.id.as_str()), &asked.tags)?;
         let (kind, input, event, text) = match &checked.start {
             None => (kinds::CREATE, json!({}), "service_create", format!("Created service {name}")),
@@ -91,18 +93,25 @@ fn check(control: &Control, actor: &Actor, project: &str, asked: &NewService) ->
     let disk_mib = plan.disk_mib_for(asked.disk_mib)?;
     let schema = schema(control, service_type);
     // Once for itself, so that a wrong option is told before its source is looked for.
-    let given = schema.validate(&asked.user_config, Purpose::Create)?;
+    let asked_options = copies::untangled(&asked.user_config);
+    let given = schema.validate(&asked_options, Purpose::Create)?;
     let source = fork::find(control, actor, project, service_type, &given)?;
-    let taken_over = |source: &Source| schema.validate(&asked.user_config, Purpose::Fork { source: &source.config });
+    let taken_over = |source: &Source| schema.validate(&asked_options, Purpose::Fork { source: &source.config });
     let whole = source.as_ref().map(taken_over).transpose()?;
-    let (config, secret) = schema.secrets_apart(whole.as_ref().unwrap_or(&given));
+    let (mut config, secret) = schema.secrets_apart(whole.as_ref().unwrap_or(&given));
     let (project, region) = control.store.read(|tx| {
         let project = projects::by_name(tx, project)?.ok_or_else(|| no_project(project))?;
         free_name(tx, control, &project.id, &name)?;
         let region = asked.region.clone().unwrap_or_else(|| project.default_region.clone());
         Ok((project, region))
     })?;
-    let region = control.settings.region(&region)?.name.clone();
+    let own = control.settings.region(&region)?;
+    let region = own.name.clone();
+    if given.get(OPTION).is_none() {
+        config = Config::from_map(copies::inherited(config.map(), &region));
+    }
+    check_copies(&control.settings, own, &config.texts(OPTION))?;
+    control.regions.must_be_up(region.as_str())?;
     let major = major(control, service_type, &config, source.as_ref(), &region)?;
     let start = source.as_ref().map(|source| fork::start(control, source, &given, &region)).transpose()?;
     let plan = plan.name.clone();

@@ -12,7 +12,7 @@ use crate::config::Config;
 use crate::hosts::RestoreOrder;
 use crate::kinds::Start;
 use crate::service::{Secrets, new_password};
-use crate::{Control, access, catalog};
+use crate::{Control, access, catalog, copies};
 
 /// Backups that are looked at.
 const BACKUPS_MAX: u32 = 10_000;
@@ -74,33 +74,67 @@ pub fn start(control: &Control, source: &Source, given: &Config, region: &Region
         None => Target::latest(),
         Some(moment) => Target { kind: TargetKind::Time(moment), inclusive: true },
     };
+    let from = copy_for(control, service, region)?;
     // The newest moment is the one at which it is asked for, not the last one that was shipped.
     if service.powered
+        && from.as_str() == service.region
+        && !control.regions.is_down(&service.region)
         && let Err(error) = control.hosts.catch_up(&service.id)
     {
         tracing::info!(service = %service.id, %error, "a fork begins with what its region holds");
     }
-    let from: RegionName = copy_for(control, service, region)?;
     let backup = given.text("recovery_basebackup_name").map(str::to_string);
     if backup.is_none() && control.store.read(|tx| backups::of_region(tx, &service.id, from.as_str(), 1))?.is_empty() {
         return Err(no_backup(service));
+    }
+    let moment = given.recovery_target_time()?;
+    if control.settings.copies_end_at_backups && from.as_str() != service.region {
+        must_be_in_a_backup(control, service, &from, moment)?;
     }
     let order = RestoreOrder { region: from.clone(), source: service.id.clone(), target, backup: backup.clone() };
     // What is not there was asked for by the request's own fields.
     control.hosts.check_restore(&order).map_err(|error| match (error.kind(), &backup) {
         (ErrorKind::Missing, Some(_)) => error.with_kind(ErrorKind::Invalid),
+        // A damaged region takes nothing from the others.
+        (ErrorKind::Corrupt, _) => match copies::hint_elsewhere(control, service) {
+            Ok(hint) => error.hint(hint),
+            Err(_) => error,
+        },
         _ => error,
     })?;
-    let moment = given.recovery_target_time()?.map(Timestamp::micros);
+    let moment = moment.map(Timestamp::micros);
     Ok(Start { region: from, source: service.id.clone(), moment, backup, fork: true })
 }
 
-/// The region whose copy serves a fork in `region`: its own, else the primary one.
+/// The region whose copy serves a fork in `region`: its own, else the primary one if that answers. A copy is used only in its own region.
 fn copy_for(control: &Control, service: &Service, region: &RegionName) -> Result<RegionName> {
     let here = control.store.read(|tx| backups::of_region(tx, &service.id, region.as_str(), BACKUPS_MAX))?;
-    match here.is_empty() {
-        false => Ok(region.clone()),
-        true => Ok(control.settings.region(&service.region)?.name.clone()),
+    if !here.is_empty() || region.as_str() == service.region {
+        return Ok(region.clone());
+    }
+    match control.regions.must_be_up(&service.region) {
+        Ok(()) => Ok(control.settings.region(&service.region)?.name.clone()),
+        Err(error) => Err(error.hint(copies::hint_elsewhere(control, service)?)),
+    }
+}
+
+/// The documented bound of a copy (public documentation, "About backup to another region for Aiven services", heading "Limitations").
+fn must_be_in_a_backup(
+    control: &Control,
+    service: &Service,
+    region: &RegionName,
+    moment: Option<Timestamp>,
+) -> Result<()> {
+    let there = control.store.read(|tx| backups::of_region(tx, &service.id, region.as_str(), BACKUPS_MAX))?;
+    match (there.last(), there.first(), moment) {
+        (Some(oldest), Some(newest), Some(moment)) if moment > newest.taken_at => {
+            let what = format!(
+                "recovery_target_time: {moment} is later than the newest backup in {region}: what can be restored there goes from {} to {}",
+                oldest.taken_at, newest.taken_at
+            );
+            Err(Error::invalid(what).hint("choose a moment inside"))
+        }
+        _ => Ok(()),
     }
 }
 

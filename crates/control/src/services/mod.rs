@@ -11,6 +11,7 @@ mod read;
 mod terminate;
 mod update;
 
+pub use crate::copies::of_service as copies;
 pub use back_up::back_up;
 pub use create::{NewService, create};
 pub use inhabitants::{

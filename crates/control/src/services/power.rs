@@ -2,15 +2,15 @@
 
 use farshore_runs::{NewRun, enqueue};
 use farshore_store::services::Service;
-use farshore_store::{Tx, backups};
-use farshore_types::{Error, Result};
+use farshore_store::{Tx, backups, runs};
+use farshore_types::{Error, RegionName, Result};
 use serde_json::{Value, json};
 
 use super::back_up::must_run;
 use super::fork::no_backup;
 use super::{Actor, state};
 use crate::kinds::{self, Start};
-use crate::{Control, events};
+use crate::{Control, copies, events};
 
 /// Changes the row of a service that is to be powered off. The caller writes it.
 pub fn off(tx: &mut Tx<'_>, control: &Control, actor: &Actor, service: &mut Service) -> Result<()> {
@@ -30,10 +30,34 @@ pub fn off(tx: &mut Tx<'_>, control: &Control, actor: &Actor, service: &mut Serv
 
 /// Changes the row of a service that is to be powered on. The caller writes it.
 pub fn on(tx: &mut Tx<'_>, control: &Control, actor: &Actor, service: &mut Service) -> Result<()> {
+    if let Err(error) = control.regions.must_be_up(&service.region) {
+        return Err(error.hint(copies::hint_elsewhere(control, service)?));
+    }
     (service.powered, service.state, service.off_since) = (true, state::REBUILDING.to_string(), None);
     let start = restored(control, service)?;
     let text = format!("Service {} is being powered on", service.name);
     ask(tx, control, actor, service, (kinds::RESTORE, start.input()?), ("service_poweron_request", &text))
+}
+
+/// The same in another region, from the copy there: the service lives there from now on, and what is left of it in its former region is
+/// given up as soon as that answers. The caller writes the row.
+pub fn elsewhere(
+    tx: &mut Tx<'_>,
+    control: &Control,
+    actor: &Actor,
+    service: &mut Service,
+    to: Option<&RegionName>,
+) -> Result<()> {
+    let Some(to) = to else { return Ok(()) };
+    if !runs::unfinished_of_subject(tx, service.id.as_str(), 1)?.is_empty() && service.state == state::POWEROFF {
+        return Err(Error::busy(format!("service {} is being worked on", service.name)).hint("wait, then ask again"));
+    }
+    let from = service.region.clone();
+    copies::swap(tx, control, service, to)?;
+    (service.powered, service.state, service.off_since) = (true, state::REBUILDING.to_string(), None);
+    let start = restored(control, service)?;
+    let text = format!("Service {} moves from {from} to {to}, from the copy there", service.name);
+    ask(tx, control, actor, service, (kinds::RESTORE, start.input()?), ("service_region_move", &text))
 }
 
 /// The newest state of the service itself.

@@ -9,6 +9,7 @@ use farshore_types::{Error, Result};
 
 use crate::Control;
 use crate::access::no_project;
+use crate::copies::{self, Shown};
 use crate::hosts::{LogLine, NodeView};
 
 /// Backups of a service that are shown.
@@ -24,6 +25,8 @@ pub struct Overview {
     pub node: Option<NodeView>,
     /// Its backups in its own region, newest first.
     pub backups: Vec<Backup>,
+    /// Its copies in further regions.
+    pub copies: Vec<Shown>,
     /// Its runs, newest first.
     pub runs: Vec<runs::Run>,
     /// What its owner should know.
@@ -65,8 +68,10 @@ pub fn overview(control: &Control, service: Service) -> Result<Overview> {
         Ok((backups, runs::of_subject(tx, service.id.as_str(), RUNS_MAX)?))
     })?;
     let node = control.hosts.view(&service.id).ok();
-    let notices = notices(&service, node.as_ref(), &runs);
-    Ok(Overview { service, node, backups, runs, notices })
+    let copies = copies::of_service(control, &service)?;
+    let mut notices = lost(control, &service, &copies);
+    notices.extend(self::notices(&service, node.as_ref(), &runs));
+    Ok(Overview { service, node, backups, copies, runs, notices })
 }
 
 /// Backups and windows of a service in a region, as they were last read there.
@@ -97,6 +102,18 @@ pub fn run(control: &Control, project: &str, id: &str) -> Result<(runs::Run, Vec
 pub fn log(control: &Control, project: &str, name: &str, limit: usize) -> Result<Vec<LogLine>> {
     let service = get(control, project, name)?;
     control.hosts.log(&service.id, limit)
+}
+
+/// What to know of a service whose region does not answer.
+fn lost(control: &Control, service: &Service, copies: &[Shown]) -> Vec<Notice> {
+    let Some(down) = control.regions.down(&service.region) else { return Vec::new() };
+    let newest = copies.iter().filter_map(|copy| Some((copy.windows.last()?.to_at, &copy.region))).max();
+    let elsewhere = match newest {
+        Some((moment, region)) => format!("it can be restored in {region} up to {moment}"),
+        None => "no other region holds a copy of it".to_string(),
+    };
+    let text = format!("Region {} has not answered since {}: {elsewhere}", service.region, down.since);
+    vec![Notice { warning: true, text }]
 }
 
 fn notices(service: &Service, node: Option<&NodeView>, runs: &[runs::Run]) -> Vec<Notice> {

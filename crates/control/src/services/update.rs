@@ -3,17 +3,18 @@
 use farshore_runs::{NewRun, enqueue};
 use farshore_store::Tx;
 use farshore_store::services::{self, Service};
-use farshore_types::{Error, Plan, Result, ServiceType};
+use farshore_types::{Error, Plan, RegionName, Result, ServiceType};
 use serde_json::{Value, json};
 
 use super::read::in_project;
 use super::{Actor, power, state};
 use crate::config::{Config, Purpose};
+use crate::policy::copies::{OPTION, check as check_copies};
 use crate::policy::{retention, schedule};
 use crate::service::Secrets;
 use crate::upkeep::config;
 use crate::upkeep::schema;
-use crate::{Control, catalog, events, kinds};
+use crate::{Control, catalog, copies, events, kinds};
 
 /// What is asked for; `None` stays as it is.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -52,11 +53,15 @@ pub fn update(control: &Control, actor: &Actor, project: &str, name: &str, patch
             service.termination_protection = protected;
             effect.told.push(format!("termination protection {}", if protected { "on" } else { "off" }));
         }
-        region(&service, patch)?;
+        let moves = region(tx, control, &service, patch)?;
         size(control, &mut service, patch, &mut effect)?;
         options(control, &mut service, patch, &mut effect)?;
         maintenance(&mut service, patch)?;
+        if !effect.told.is_empty() {
+            copies::follow_options(tx, control, &service)?;
+        }
         match patch.powered {
+            _ if moves.is_some() => power::elsewhere(tx, control, actor, &mut service, moves.as_ref())?,
             Some(false) if service.powered => power::off(tx, control, actor, &mut service)?,
             Some(true) if !service.powered => power::on(tx, control, actor, &mut service)?,
             _ if effect.configure && service.powered => configure(tx, control, &mut service, effect.restart)?,
@@ -72,15 +77,24 @@ pub fn update(control: &Control, actor: &Actor, project: &str, name: &str, patch
     })
 }
 
-fn region(service: &Service, patch: &Patch) -> Result<()> {
-    match &patch.region {
-        Some(region) if *region != service.region => {
-            let what =
-                format!("cloud: service {} is in {} and cannot be moved to {region} yet", service.name, service.region);
-            Err(Error::invalid(what).hint(format!("fork it with cloud {region}, then terminate it")))
-        }
-        _ => Ok(()),
+/// A service moves only where a copy of it is, and only while it is off or its own region is lost.
+fn region(tx: &mut Tx<'_>, control: &Control, service: &Service, patch: &Patch) -> Result<Option<RegionName>> {
+    let Some(asked) = patch.region.as_ref().filter(|region| **region != service.region) else { return Ok(None) };
+    let to = control.settings.region(asked)?.name.clone();
+    let lost = control.regions.is_down(&service.region);
+    let off = service.state == state::POWEROFF && patch.powered == Some(true);
+    if !lost && !off {
+        let what = format!(
+            "cloud: service {} is in {} and cannot be moved to {to} while it runs",
+            service.name, service.region
+        );
+        return Err(
+            Error::invalid(what).hint(format!("fork it with cloud {to}, or power it off and on with cloud {to}"))
+        );
     }
+    copies::must_hold_copy(tx, service, &to)?;
+    control.regions.must_be_up(to.as_str())?;
+    Ok(Some(to))
 }
 
 fn size(control: &Control, service: &mut Service, patch: &Patch, effect: &mut Effect) -> Result<()> {
@@ -113,10 +127,12 @@ fn options(control: &Control, service: &mut Service, patch: &Patch, effect: &mut
     let schema = schema(control, service.service_type.parse()?);
     let (before, secrets) = (config(service)?, Secrets::open(control, service)?);
     let joined = before.joined(&Config::from_map(secrets.options));
-    let (after, _) = schema.secrets_apart(&schema.validate(given, Purpose::Update { current: &joined })?);
+    let (after, _) =
+        schema.secrets_apart(&schema.validate(&copies::untangled(given), Purpose::Update { current: &joined })?);
     if after == before {
         return Ok(());
     }
+    check_copies(&control.settings, control.settings.region(&service.region)?, &after.texts(OPTION))?;
     let restarts = schema.restarts(&before, &after);
     effect.restart |= !restarts.is_empty();
     effect.configure = true;

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use farshore_control::hosts::{
-    BackupReport, Change, Hosts, Inhabitants, Keep, LogLine, NodeAddress, NodeOrder, NodeView, RestoreOrder,
-    RestoreReport, Stock,
+    BackupReport, Change, CopyOrder, CopyView, Hosts, Inhabitants, Keep, LogLine, NodeAddress, NodeOrder, NodeView,
+    RestoreOrder, RestoreReport, Stock,
 };
 use farshore_control::seal::Seal;
 use farshore_control::settings::{Region, Settings};
@@ -87,6 +87,7 @@ pub fn platform() -> Platform {
         store: Arc::new(Store::open(&location, clock.clone()).unwrap()),
         hosts: Arc::new(Untouched),
         seal: Seal::new(&[7; 32]).unwrap(),
+        regions: farshore_control::regions::Regions::default(),
         signal: farshore_runs::Signal::default(),
         logins: farshore_control::logins::Logins::default(),
         settings: Settings { service_host: "db.example.org".to_string(), ..Settings::new(regions.to_vec()) },
@@ -218,6 +219,30 @@ impl Hosts for Untouched {
         touched()
     }
     fn shred(&self, _: &RegionName, _: &ServiceId) -> Result<()> {
+        touched()
+    }
+
+    fn probe(&self, _: &RegionName) -> Result<()> {
+        touched()
+    }
+
+    fn nodes(&self) -> Result<Vec<ServiceId>> {
+        touched()
+    }
+
+    fn settle(&self, _: &ServiceId, _: Generation, _: &RegionName) -> Result<()> {
+        touched()
+    }
+
+    fn copy(&self, _: &CopyOrder) -> Result<()> {
+        touched()
+    }
+
+    fn end_copy(&self, _: &ServiceId, _: &RegionName) -> Result<()> {
+        touched()
+    }
+
+    fn copy_view(&self, _: &ServiceId, _: &RegionName) -> Result<Option<CopyView>> {
         touched()
     }
 }

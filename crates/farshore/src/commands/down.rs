@@ -17,7 +17,7 @@ use crate::output;
 use crate::platform::{self, Place};
 
 /// How deep volumes are looked for.
-const DEPTH_MAX: usize = 3;
+const DEPTH_MAX: usize = 5;
 
 /// Stops them all.
 pub fn run(data: &Path, forget_users: bool, as_json: bool, clock: &Arc<dyn Clock>) -> Result<ExitCode> {
@@ -53,8 +53,11 @@ pub fn run(data: &Path, forget_users: bool, as_json: bool, clock: &Arc<dyn Clock
 
 /// Removes the users of all services that were ever ordered there. May be repeated.
 fn forget(data: &Path, clock: &Arc<dyn Clock>) -> Result<()> {
-    let (host, orders) = (platform::host(clock)?, data.join("host/orders"));
-    for order in std::fs::read_dir(&orders).into_iter().flatten().flatten() {
+    let host = platform::host(clock)?;
+    let agents = std::fs::read_dir(data.join("host")).into_iter().flatten().flatten();
+    let orders =
+        agents.flat_map(|agent| std::fs::read_dir(agent.path().join("orders")).into_iter().flatten().flatten());
+    for order in orders {
         let service = order.path().file_stem().and_then(|stem| stem.to_str()?.parse::<ServiceId>().ok());
         service.map_or(Ok(()), |service| forget_user(&host, &service))?;
     }

@@ -1,20 +1,22 @@
-//! Hosts of a platform on one machine: what the use cases ask of hosts is done by the fleet of an agent in this process.
+//! Hosts of a platform on one machine: what the use cases ask of hosts is done by the agents in this process, one for each region.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use farshore_agent::copies::{self, Copies};
 use farshore_agent::fleet::{self, Certificate, Fleet, Order, Region, Restore, Server};
 use farshore_agent::host::Host;
 use farshore_agent::postgres::Sizes;
 use farshore_control::hosts::{
-    BackupReport, Change, Hosts, Inhabitants, Keep, LogLine, NodeAddress, NodeOrder, NodeState, NodeView, Query,
-    RestoreOrder, RestoreReport, Stock, StoredBackup,
+    BackupReport, Change, CopyOrder, CopyView, Hosts, Inhabitants, Keep, LogLine, NodeAddress, NodeOrder, NodeState,
+    NodeView, Query, RestoreOrder, RestoreReport, Stock, StoredBackup,
 };
 use farshore_engines::postgresql::admin::{self, Founders};
 use farshore_types::{Error, ErrorKind, Generation, Progress, RegionName, Result, ServiceId, Timestamp};
 use farshore_vault::care::retention;
 
+use super::agents::Agents;
 use crate::installed;
 
 /// How often the log of a service is shipped.
@@ -36,24 +38,36 @@ const SESSIONS: &str = "SELECT row_to_json(a)::text FROM (SELECT *, extract(epoc
                         AND pid <> pg_backend_pid() AND usename <> 'postgres') a \
                         ORDER BY a.query_start NULLS LAST";
 
-/// The fleet of this machine.
+/// The agents of this machine.
 pub struct LocalHosts {
-    fleet: Arc<Fleet>,
-    regions: BTreeMap<String, Region>,
+    agents: Arc<Agents>,
+    /// By the region that they are in.
+    copies: BTreeMap<String, Copies>,
     address: String,
     host: Host,
 }
 
 impl LocalHosts {
-    /// Of a fleet, with every region that its services may use; `address` is what clients on this machine connect to.
-    pub fn new(fleet: Arc<Fleet>, regions: Vec<Region>, address: &str, host: Host) -> Arc<LocalHosts> {
-        let regions = regions.into_iter().map(|region| (region.name.clone(), region)).collect();
-        Arc::new(LocalHosts { fleet, regions, address: address.to_string(), host })
+    /// Of agents, and of what keeps the copies in each of their regions; `address` is what clients on this machine connect to.
+    pub fn new(agents: Arc<Agents>, copies: BTreeMap<String, Copies>, address: &str, host: Host) -> Arc<LocalHosts> {
+        Arc::new(LocalHosts { agents, copies, address: address.to_string(), host })
     }
 
     fn region(&self, name: &RegionName) -> Result<Region> {
-        let missing = || Error::missing(format!("this machine has no region {name}"));
-        self.regions.get(name.as_str()).cloned().ok_or_else(missing)
+        Ok(self.agents.of_region(name.as_str())?.region().clone())
+    }
+
+    fn fleet(&self, service: &ServiceId) -> Result<Arc<Fleet>> {
+        self.agents.of_service(service)
+    }
+
+    fn fleet_of(&self, region: &RegionName) -> Result<Arc<Fleet>> {
+        self.agents.of_region(region.as_str())?.fleet()
+    }
+
+    fn copies(&self, region: &RegionName) -> Result<&Copies> {
+        let missing = || Error::missing(format!("this machine has no region {region}"));
+        self.copies.get(region.as_str()).ok_or_else(missing)
     }
 
     fn order(&self, order: &NodeOrder) -> Result<Order> {
@@ -97,12 +111,16 @@ impl Hosts for LocalHosts {
 
     fn provision(&self, order: &NodeOrder) -> Result<NodeAddress> {
         let certificate = Certificate { certificate: &order.certificate, key: &order.key };
-        Ok(self.address(&self.fleet.provision(&self.order(order)?, &certificate)?))
+        let fleet = self.fleet_of(&order.region)?;
+        self.agents.settle(&order.service, order.generation, order.region.as_str());
+        Ok(self.address(&fleet.provision(&self.order(order)?, &certificate)?))
     }
 
     fn restore(&self, order: &NodeOrder, restore: &RestoreOrder, progress: &Progress) -> Result<RestoreReport> {
         let certificate = Certificate { certificate: &order.certificate, key: &order.key };
-        let recovered = self.fleet.restore(&self.order(order)?, &certificate, &self.restore_of(restore)?, progress)?;
+        let fleet = self.fleet_of(&order.region)?;
+        self.agents.settle(&order.service, order.generation, order.region.as_str());
+        let recovered = fleet.restore(&self.order(order)?, &certificate, &self.restore_of(restore)?, progress)?;
         Ok(RestoreReport {
             address: self.address(&recovered.address),
             backup: recovered.backup,
@@ -113,11 +131,11 @@ impl Hosts for LocalHosts {
     }
 
     fn check_restore(&self, restore: &RestoreOrder) -> Result<()> {
-        self.fleet.check_restore(&self.restore_of(restore)?)
+        self.fleet_of(&restore.region)?.check_restore(&self.restore_of(restore)?)
     }
 
     fn back_up(&self, service: &ServiceId, generation: Generation, progress: &Progress) -> Result<BackupReport> {
-        let taken = self.fleet.take_backup(service, generation, false, progress)?;
+        let taken = self.fleet(service)?.take_backup(service, generation, false, progress)?;
         Ok(BackupReport {
             name: taken.name,
             raw_bytes: taken.raw_bytes,
@@ -127,23 +145,26 @@ impl Hosts for LocalHosts {
     }
 
     fn stop(&self, service: &ServiceId, generation: Generation) -> Result<()> {
-        self.fleet.stop(service, generation)
+        self.fleet(service)?.stop(service, generation)
     }
 
     fn restart(&self, service: &ServiceId, generation: Generation) -> Result<()> {
-        self.fleet.restart(service, generation)
+        self.fleet(service)?.restart(service, generation)
     }
 
     fn remove(&self, service: &ServiceId, generation: Generation) -> Result<()> {
-        self.fleet.remove(service, generation)
+        match self.fleet(service) {
+            Err(error) if error.kind() == ErrorKind::Missing => Ok(()),
+            fleet => fleet?.remove(service, generation),
+        }
     }
 
     fn catch_up(&self, service: &ServiceId) -> Result<()> {
-        self.fleet.catch_up(service, CATCH_UP_PATIENCE)
+        self.fleet(service)?.catch_up(service, CATCH_UP_PATIENCE)
     }
 
     fn view(&self, service: &ServiceId) -> Result<NodeView> {
-        let observed = match self.fleet.observe(service) {
+        let observed = match self.fleet(service).and_then(|fleet| fleet.observe(service)) {
             Err(error) if error.kind() == ErrorKind::Missing => return Ok(absent()),
             observed => observed?,
         };
@@ -167,7 +188,7 @@ impl Hosts for LocalHosts {
     }
 
     fn change(&self, service: &ServiceId, change: &Change) -> Result<()> {
-        let (mut session, major) = self.fleet.session(service, SUPERUSER)?;
+        let (mut session, major) = self.fleet(service)?.session(service, SUPERUSER)?;
         match change {
             Change::Found { administrator, password, database } => {
                 admin::found(&mut session, major, &Founders { administrator, password, database })
@@ -181,13 +202,14 @@ impl Hosts for LocalHosts {
     }
 
     fn inhabitants(&self, service: &ServiceId) -> Result<Inhabitants> {
-        let (mut session, _) = self.fleet.session(service, SUPERUSER)?;
+        let (mut session, _) = self.fleet(service)?.session(service, SUPERUSER)?;
         let users = admin::users(&mut session, SUPERUSER)?;
         Ok(Inhabitants { users, databases: admin::databases(&mut session)? })
     }
 
     fn log(&self, service: &ServiceId, limit: usize) -> Result<Vec<LogLine>> {
-        let text = self.fleet.log(service)?;
+        let fleet = self.fleet(service)?;
+        let text = fleet.log(service)?;
         let mut lines: Vec<LogLine> = Vec::new();
         for line in text.lines() {
             match (stamp(line), lines.last_mut()) {
@@ -202,7 +224,7 @@ impl Hosts for LocalHosts {
                 (None, None) => {}
             }
         }
-        for told in self.fleet.told(service) {
+        for told in fleet.told(service) {
             lines.push(LogLine { at: told.0, unit: "farshore-agent".to_string(), text: told.1 });
         }
         lines.sort_by_key(|line| line.at);
@@ -211,14 +233,14 @@ impl Hosts for LocalHosts {
     }
 
     fn queries(&self, service: &ServiceId, limit: usize) -> Result<Vec<Query>> {
-        let (mut session, _) = self.fleet.session(service, SUPERUSER)?;
+        let (mut session, _) = self.fleet(service)?.session(service, SUPERUSER)?;
         let answer = session.query(&format!("{SESSIONS} LIMIT {limit}"))?;
         let parse = |row: &Vec<Option<String>>| serde_json::from_str(row.first()?.as_ref()?).ok();
         Ok(answer.rows.iter().filter_map(parse).collect())
     }
 
     fn stock(&self, region: &RegionName, service: &ServiceId) -> Result<Stock> {
-        let stock = self.fleet.stock(&self.region(region)?, service)?;
+        let stock = self.fleet_of(region)?.stock(&self.region(region)?, service)?;
         let backup = |held: fleet::Held| StoredBackup {
             name: held.name,
             sequence: held.sequence,
@@ -233,16 +255,66 @@ impl Hosts for LocalHosts {
     }
 
     fn expire(&self, region: &RegionName, service: &ServiceId, keep: Keep) -> Result<u64> {
-        let keep = match keep {
-            Keep::Days(days) => retention::Keep::Days(days),
-            Keep::Count(count) => retention::Keep::Count(count),
-        };
-        self.fleet.expire(&self.region(region)?, service, keep)
+        self.fleet_of(region)?.expire(&self.region(region)?, service, kept(keep))
     }
 
     fn shred(&self, region: &RegionName, service: &ServiceId) -> Result<()> {
-        self.fleet.shred(&self.region(region)?, service)?;
-        self.fleet.forget(service)
+        let fleet = self.fleet_of(region)?;
+        fleet.shred(&self.region(region)?, service)?;
+        fleet.forget(service)
+    }
+
+    fn probe(&self, region: &RegionName) -> Result<()> {
+        self.agents.of_region(region.as_str())?.probe()
+    }
+
+    fn settle(&self, service: &ServiceId, generation: Generation, region: &RegionName) -> Result<()> {
+        self.agents.settle(service, generation, region.as_str());
+        self.agents.discard_elsewhere(service, generation, region.as_str())
+    }
+
+    fn nodes(&self) -> Result<Vec<ServiceId>> {
+        Ok(self.agents.services().into_iter().map(|(service, _)| service).collect())
+    }
+
+    fn copy(&self, order: &CopyOrder) -> Result<()> {
+        let (from, to) = (order.from.to_string(), order.to.to_string());
+        // One that is down has no agent that could pull.
+        self.fleet_of(&order.to)?;
+        let order = copies::CopyOrder { service: order.service.clone(), from, to, keep: kept(order.keep) };
+        self.copies.get(&order.to).map_or(Ok(()), |copies| copies.keep(&order))
+    }
+
+    fn end_copy(&self, service: &ServiceId, region: &RegionName) -> Result<()> {
+        self.copies(region)?.end(service, region.as_str());
+        Ok(())
+    }
+
+    fn copy_view(&self, service: &ServiceId, region: &RegionName) -> Result<Option<CopyView>> {
+        self.fleet_of(region)?;
+        Ok(self.copies(region)?.view(service, region.as_str()).map(copy_view))
+    }
+}
+
+/// What a copy shows.
+fn copy_view(copied: copies::Copied) -> CopyView {
+    CopyView {
+        complete: copied.complete,
+        followed: copied.followed,
+        compared: copied.compared,
+        waiting_backups: copied.waiting.backups,
+        waiting_objects: copied.waiting.objects,
+        waiting_bytes: copied.waiting.bytes,
+        oldest_waiting: copied.waiting.oldest,
+        paused: copied.paused,
+    }
+}
+
+/// As the vault says it.
+fn kept(keep: Keep) -> retention::Keep {
+    match keep {
+        Keep::Days(days) => retention::Keep::Days(days),
+        Keep::Count(count) => retention::Keep::Count(count),
     }
 }
 

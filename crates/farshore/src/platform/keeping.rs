@@ -9,11 +9,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
-use farshore_agent::fleet::Fleet;
 use farshore_control::metrics::{SAMPLE_S, Samples, sample};
+use farshore_control::settings::Region;
 use farshore_control::{Control, reconcile};
 use farshore_runs::Signal;
-use farshore_types::{Clock, Error, Result};
+use farshore_types::error::ErrorContext;
+use farshore_types::{Clock, Error, RegionName, Result};
+
+use super::agents::Agents;
+use super::place::Place;
 
 /// How often the fleet is brought back to what was ordered.
 const TEND: Duration = Duration::from_secs(1);
@@ -21,6 +25,16 @@ const TEND: Duration = Duration::from_secs(1);
 const SUPERVISE: Duration = Duration::from_secs(2);
 /// How often due backups are asked for.
 const DUE_BACKUPS: Duration = Duration::from_secs(5);
+/// How often regions are asked whether they answer.
+const PROBE: Duration = Duration::from_secs(2);
+/// How often it is looked which regions shall play to be lost.
+const DRILL: Duration = Duration::from_millis(200);
+/// How often copies are ordered.
+const COPY: Duration = Duration::from_secs(5);
+/// How often copies whose grace is over are destroyed.
+const END_COPIES: Duration = Duration::from_secs(60);
+/// How often nodes are looked for that nobody wants.
+const SWEEP_NODES: Duration = Duration::from_secs(30);
 /// How often what regions hold is read.
 const REFRESH: Duration = Duration::from_secs(30);
 /// How often what no policy keeps is given up.
@@ -58,10 +72,15 @@ struct Duty {
 
 impl Keeping {
     /// Starts the threads.
-    pub fn start(fleet: &Arc<Fleet>, control: &Arc<Control>, samples: &Arc<Samples>) -> Result<Keeping> {
+    pub fn start(
+        place: &Place,
+        agents: &Arc<Agents>,
+        control: &Arc<Control>,
+        samples: &Arc<Samples>,
+    ) -> Result<Keeping> {
         let stop = Arc::new(Stop::default());
         let mut keeping = Keeping { stop, threads: Vec::new(), clock: control.clock.clone() };
-        for duty in duties(fleet, control, samples) {
+        for duty in duties(place, agents, control, samples) {
             let (stop, name) = (keeping.stop.clone(), duty.name);
             let thread = Builder::new().name(name.to_string()).spawn(move || duty.keep(&stop));
             keeping.threads.push(thread.map_err(|error| Error::io(error, "start the thread", name))?);
@@ -84,28 +103,63 @@ impl Keeping {
     }
 }
 
-fn duties(fleet: &Arc<Fleet>, control: &Arc<Control>, samples: &Arc<Samples>) -> Vec<Duty> {
+/// Regions that shall play to be lost: the names of the files in a folder that only the platform's owner can write.
+pub fn drills(place: &Place) -> Result<Vec<RegionName>> {
+    let (folder, mut found) = (place.drills(), Vec::new());
+    for file in std::fs::read_dir(&folder).doing("look into", folder.display())? {
+        let file = file.doing("look into", folder.display())?;
+        found.extend(file.file_name().to_str().and_then(|name| name.parse::<RegionName>().ok()));
+    }
+    Ok(found)
+}
+
+fn duties(place: &Place, agents: &Arc<Agents>, control: &Arc<Control>, samples: &Arc<Samples>) -> Vec<Duty> {
     let reconciler = |name, period, wake: Option<&Signal>, work: fn(&Control) -> Result<()>| {
         let control = control.clone();
         Duty { name, period, wake: wake.cloned(), work: Box::new(move || work(&control)) }
     };
     let asked = Some(&control.signal);
-    let fleet = fleet.clone();
+    let tended = agents.clone();
     let tend = move || {
-        fleet.tend();
+        tended.tend();
         Ok(())
     };
     let (sampled, samples) = (control.clone(), samples.clone());
     let sample = move || sample(&sampled, &samples);
-    vec![
+    let mut duties = vec![
         Duty { name: "tend", period: TEND, wake: None, work: Box::new(tend) },
+        drill(place, agents),
         reconciler("supervise", SUPERVISE, asked, reconcile::supervise),
         reconciler("due-backups", DUE_BACKUPS, asked, reconcile::due_backups),
-        reconciler("refresh", REFRESH, None, reconcile::refresh),
-        reconciler("expire", EXPIRE, None, reconcile::expire),
+        reconciler("copy", COPY, asked, reconcile::copy),
+        reconciler("end-copies", END_COPIES, None, reconcile::end_copies),
+        reconciler("sweep-nodes", SWEEP_NODES, None, reconcile::sweep_nodes),
         Duty { name: "sample", period: SAMPLE, wake: None, work: Box::new(sample) },
         reconciler("shred", SHRED, None, reconcile::shred),
-    ]
+    ];
+    // One thread for each region, so that one which hangs delays no other.
+    for region in &control.settings.regions {
+        duties.push(regional(control, region, ("probe", PROBE), reconcile::probe));
+        duties.push(regional(control, region, ("refresh", REFRESH), reconcile::refresh));
+        duties.push(regional(control, region, ("expire", EXPIRE), reconcile::expire));
+    }
+    duties
+}
+
+fn regional(
+    control: &Arc<Control>,
+    region: &Region,
+    (name, period): (&'static str, Duration),
+    work: fn(&Control, &RegionName) -> Result<()>,
+) -> Duty {
+    let (control, region) = (control.clone(), region.name.clone());
+    Duty { name, period, wake: None, work: Box::new(move || work(&control, &region)) }
+}
+
+fn drill(place: &Place, agents: &Arc<Agents>) -> Duty {
+    let (place, agents) = (place.clone(), agents.clone());
+    let work = move || agents.drill(&drills(&place)?);
+    Duty { name: "drill", period: DRILL, wake: None, work: Box::new(work) }
 }
 
 impl Duty {

@@ -4,20 +4,24 @@
 //! kills this one at any moment loses nothing, and the next one finds the databases running. The first start may die anywhere, too:
 //! keys are made before the database, the database before the token; what is missing the next time is made then.
 
+mod agents;
 mod config;
+mod copying;
 mod hosts;
 mod keeping;
 mod keys;
 mod nowhere;
 mod place;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
+use farshore_agent::copies::{self, Copies};
 use farshore_agent::durable::{self, Lock, Rights};
-use farshore_agent::fleet::{Fleet, Ground, Region, Stores};
+use farshore_agent::fleet::{Ground, Region, Stores};
 use farshore_agent::host::Host;
 use farshore_api::{App, Server, TlsFiles, routes};
 use farshore_control::access::{self, NewToken};
@@ -25,14 +29,15 @@ use farshore_control::bootstrap::bootstrap;
 use farshore_control::hosts::Hosts;
 use farshore_control::logins::Logins;
 use farshore_control::metrics::Samples;
+use farshore_control::regions::Regions;
 use farshore_control::{Control, kinds};
-use farshore_objects::open_or_create;
 use farshore_runs::{Runs, Sharing, Signal};
 use farshore_store::Store;
 use farshore_types::error::ErrorContext;
 use farshore_types::{Clock, Error, ErrorKind, Result, SystemEntropy};
 
-use crate::stores;
+use agents::Agents;
+use copying::Between;
 use hosts::LocalHosts;
 use keeping::Keeping;
 use nowhere::Nowhere;
@@ -65,7 +70,7 @@ pub struct Listen {
 pub struct Platform {
     control: Arc<Control>,
     runs: Runs<Control>,
-    fleet: Arc<Fleet>,
+    agents: Arc<Agents>,
     keeping: Keeping,
     server: Server,
     _lock: Lock,
@@ -84,7 +89,8 @@ pub fn host(clock: &Arc<dyn Clock>) -> Result<Host> {
 impl Platform {
     /// Starts everything; the API answers when this returns. What can be refused is refused before anything is made.
     pub fn start(place: &Place, config: &Config, listen: Listen, host: &Host) -> Result<Platform> {
-        place.make(host)?;
+        let names: Vec<&str> = config.settings.regions.iter().map(|region| region.name.as_str()).collect();
+        place.make(host, &names)?;
         let lock = place.lock()?;
         place.forget_address()?;
         let seal = keys::seal(place, host.entropy.as_ref())?;
@@ -93,9 +99,10 @@ impl Platform {
             keys::region(place, region.name.as_str(), &region.store, host.entropy.as_ref())?;
         }
         let store = Arc::new(Store::open(&location(place), host.clock.clone())?);
-        let fleet = Arc::new(fleet(place, host)?);
         let regions = regions(place, config, &recovery);
-        let hosts = LocalHosts::new(fleet.clone(), regions, &config.settings.service_host, host.clone());
+        let agents = Arc::new(Agents::open(place, &ground(place, host)?, regions, &keeping::drills(place)?)?);
+        let copies = copies(&agents, config, host);
+        let hosts = LocalHosts::new(agents.clone(), copies, &config.settings.service_host, host.clone());
         let control = Arc::new(control(store.clone(), hosts, seal, config, host));
         keep_token(place, &control)?;
         let mut settings = farshore_runs::Settings::new("up");
@@ -109,8 +116,8 @@ impl Platform {
         let samples = Arc::new(Samples::default());
         let server = serve(&control, &samples, config, listen)?;
         runs.start()?;
-        let keeping = Keeping::start(&fleet, &control, &samples)?;
-        Ok(Platform { control, runs, fleet, keeping, server, _lock: lock })
+        let keeping = Keeping::start(place, &agents, &control, &samples)?;
+        Ok(Platform { control, runs, agents, keeping, server, _lock: lock })
     }
 
     /// Where the API listens, with the port that was taken.
@@ -129,9 +136,9 @@ impl Platform {
             tracing::info!("{name} did not stop in time");
         }
         let (ended, end) = channel();
-        let fleet = self.fleet;
+        let agents = self.agents;
         let closing = std::thread::Builder::new().name("close".to_string()).spawn(move || {
-            fleet.close();
+            agents.close();
             let _ = ended.send(());
         });
         if closing.is_err() || end.recv_timeout(PATIENCE).is_err() {
@@ -164,6 +171,7 @@ fn control(
         hosts,
         seal,
         signal: Signal::default(),
+        regions: Regions::default(),
         logins: Logins::default(),
         settings: config.settings.clone(),
         clock: host.clock.clone(),
@@ -171,12 +179,20 @@ fn control(
     }
 }
 
-fn fleet(place: &Place, host: &Host) -> Result<Fleet> {
-    let clock = host.clock.clone();
-    let stores: Stores =
-        Arc::new(move |region: &Region| Ok(stores::layered(open_or_create(&region.store)?, clock.clone())));
+/// What all agents work with; each has its own folder and stores.
+fn ground(place: &Place, host: &Host) -> Result<Ground> {
+    let stores: Stores = Arc::new(|region: &Region| Err(Error::bug(format!("region {} has no store", region.name))));
     let binary = std::env::current_exe().doing("find", "this program")?;
-    Fleet::open(Ground { host: host.clone(), root: place.host(), binary, stores, workers: WORKERS })
+    Ok(Ground { host: host.clone(), root: place.host(), binary, stores, workers: WORKERS })
+}
+
+/// What keeps the copies in each region.
+fn copies(agents: &Arc<Agents>, config: &Config, host: &Host) -> BTreeMap<String, Copies> {
+    let origin = Arc::new(Between::new(agents.clone(), config.routes.clone(), host.clock.clone()));
+    let (clock, entropy) = (host.clock.clone(), host.entropy.clone());
+    let ground = copies::Ground { origin, workers: WORKERS, clock, entropy };
+    let regions = config.settings.regions.iter();
+    regions.map(|region| (region.name.to_string(), Copies::new(ground.clone()))).collect()
 }
 
 /// Every backup opens with its region's key and with the recovery key.

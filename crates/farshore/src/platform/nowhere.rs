@@ -1,8 +1,8 @@
 //! Hosts for commands that change only what is remembered, beside a platform that may be running: every verb is refused.
 
 use farshore_control::hosts::{
-    BackupReport, Change, Hosts, Inhabitants, Keep, LogLine, NodeAddress, NodeOrder, NodeView, RestoreOrder,
-    RestoreReport, Stock,
+    BackupReport, Change, CopyOrder, CopyView, Hosts, Inhabitants, Keep, LogLine, NodeAddress, NodeOrder, NodeView,
+    RestoreOrder, RestoreReport, Stock,
 };
 use farshore_types::{Error, Generation, Progress, RegionName, Result, ServiceId};
 
@@ -61,6 +61,24 @@ impl Hosts for Nowhere {
         refused()
     }
     fn shred(&self, _: &RegionName, _: &ServiceId) -> Result<()> {
+        refused()
+    }
+    fn probe(&self, _: &RegionName) -> Result<()> {
+        refused()
+    }
+    fn nodes(&self) -> Result<Vec<ServiceId>> {
+        refused()
+    }
+    fn settle(&self, _: &ServiceId, _: Generation, _: &RegionName) -> Result<()> {
+        refused()
+    }
+    fn copy(&self, _: &CopyOrder) -> Result<()> {
+        refused()
+    }
+    fn end_copy(&self, _: &ServiceId, _: &RegionName) -> Result<()> {
+        refused()
+    }
+    fn copy_view(&self, _: &ServiceId, _: &RegionName) -> Result<Option<CopyView>> {
         refused()
     }
 }

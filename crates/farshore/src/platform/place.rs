@@ -21,11 +21,11 @@ const PRIVATE_MODE: u32 = 0o700;
 /// Bytes of the longest path of a Unix socket (unix(7), `sun_path` with its final zero).
 const SOCKET_PATH_BYTES_MAX: usize = 107;
 /// What stands around the id of a service in the path of its server's socket.
-const AROUND_ID: &str = "/host/nodes//run/.s.PGSQL.65535";
+const AROUND_ID: &str = "/host//nodes//run/.s.PGSQL.65535";
 /// Bytes of an id that begins with seven bytes of the service's name.
 const ID_BYTES_MIN: usize = 24;
 /// What may lie in the folder.
-const OURS: [&str; 15] = [
+const OURS: [&str; 16] = [
     "farshore.db",
     "farshore.db-wal",
     "farshore.db-journal",
@@ -38,10 +38,16 @@ const OURS: [&str; 15] = [
     "address.tmp",
     "keys",
     "regions",
+    "drills",
     "host",
     "up.lock",
     "lost+found",
 ];
+
+/// Bytes of the longest name.
+fn longest(regions: &[&str]) -> usize {
+    regions.iter().map(|name| name.len()).max().unwrap_or(0)
+}
 
 /// The folder of a platform.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,16 +77,20 @@ impl Place {
 
     /// Makes the folder and closes it to others; may be repeated. Refuses a folder in which databases could not run, or that holds
     /// anything else, before anything is changed.
-    pub fn make(&self, host: &Host) -> Result<()> {
+    pub fn make(&self, host: &Host, regions: &[&str]) -> Result<()> {
         let root = self.root.display();
         conf::path(&self.root).doing("use", &root)?;
-        self.must_be_short()?;
+        self.must_be_short(regions)?;
+        self.refuse_other_layout()?;
         check_reachable(&self.root, &host.engines).doing("use", &root)?;
         self.refuse_strangers()?;
         DirBuilder::new().recursive(true).mode(0o755).create(&self.root).doing("make", &root)?;
         fs::set_permissions(&self.root, Permissions::from_mode(ROOT_MODE)).doing("set the rights of", &root)?;
         self.make_private(&self.keys())?;
-        self.make_private(&self.regions())
+        self.make_private(&self.drills())?;
+        self.make_private(&self.regions())?;
+        DirBuilder::new().recursive(true).mode(ROOT_MODE).create(self.host()).doing("make", self.host().display())?;
+        fs::set_permissions(self.host(), Permissions::from_mode(ROOT_MODE)).doing("set the rights of", &root)
     }
 
     /// Makes a folder that only we can enter, or closes it.
@@ -100,9 +110,9 @@ impl Place {
         })
     }
 
-    /// Bytes that the id of a service may have, so that the socket of its server can be made.
-    pub fn id_bytes_max(&self) -> usize {
-        SOCKET_PATH_BYTES_MAX.saturating_sub(self.root.as_os_str().len() + AROUND_ID.len())
+    /// Bytes that the id of a service may have, so that the socket of its server can be made in each of these regions.
+    pub fn id_bytes_max(&self, regions: &[&str]) -> usize {
+        SOCKET_PATH_BYTES_MAX.saturating_sub(self.root.as_os_str().len() + AROUND_ID.len() + longest(regions))
     }
 
     /// Whether a platform was started here before.
@@ -175,17 +185,38 @@ impl Place {
         self.root.join("regions")
     }
 
-    /// The nodes of this machine.
+    /// What the agents of this machine keep.
     pub fn host(&self) -> PathBuf {
         self.root.join("host")
     }
 
-    fn must_be_short(&self) -> Result<()> {
-        if self.id_bytes_max() >= ID_BYTES_MIN {
+    /// What the agent of a region keeps.
+    pub fn host_of(&self, region: &str) -> PathBuf {
+        self.host().join(region)
+    }
+
+    /// Regions that play to be lost: a file for each.
+    pub fn drills(&self) -> PathBuf {
+        self.root.join("drills")
+    }
+
+    /// One agent had the nodes of all regions once; where they are now nobody would look for them.
+    fn refuse_other_layout(&self) -> Result<()> {
+        let orders = self.host().join("orders");
+        if !orders.exists() {
+            return Ok(());
+        }
+        let what = format!("{} was kept by a build that had one agent for all regions", self.root.display());
+        Err(Error::conflict(what)
+            .hint("start that build once more, power its services off there, then remove this folder"))
+    }
+
+    fn must_be_short(&self, regions: &[&str]) -> Result<()> {
+        if self.id_bytes_max(regions) >= ID_BYTES_MIN {
             return Ok(());
         }
         let (root, length) = (self.root.display(), self.root.as_os_str().len());
-        let most = SOCKET_PATH_BYTES_MAX - AROUND_ID.len() - ID_BYTES_MIN;
+        let most = SOCKET_PATH_BYTES_MAX.saturating_sub(AROUND_ID.len() + ID_BYTES_MIN + longest(regions));
         let what = format!("{root} has {length} bytes, at most {most} leave room for the sockets of databases in it");
         Err(Error::invalid(what).hint("choose a shorter --data, for example /var/lib/farshore"))
     }
@@ -215,16 +246,16 @@ mod tests {
     #[test]
     fn a_folder_is_long_enough_for_ids_or_refused_with_the_limit() {
         let place = |length: usize| Place { root: PathBuf::from(format!("/{}", "d".repeat(length - 1))) };
-        for (length, good) in [(1, true), (17, true), (52, true), (53, false), (200, false)] {
-            let outcome = place(length).must_be_short();
+        for (length, good) in [(1, true), (17, true), (40, true), (41, false), (200, false)] {
+            let outcome = place(length).must_be_short(&["east", "local-north"]);
             assert_eq!(outcome.is_ok(), good, "{length}");
             if let Err(error) = outcome {
-                assert!(error.to_string().contains("at most 52"), "{error}");
+                assert!(error.to_string().contains("at most 40"), "{error}");
             }
         }
-        let place = place(40);
-        let id = "i".repeat(place.id_bytes_max());
-        let socket = format!("{}/host/nodes/{id}/run/.s.PGSQL.65535", place.root.display());
+        let place = place(30);
+        let id = "i".repeat(place.id_bytes_max(&["local-north"]));
+        let socket = format!("{}/host/local-north/nodes/{id}/run/.s.PGSQL.65535", place.root.display());
         assert_eq!(socket.len(), SOCKET_PATH_BYTES_MAX);
     }
 

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::progress::ProgressUpdate;
-use crate::wire::common::{Object, Time};
+use crate::wire::common::Time;
 
 /// A backup.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -17,7 +17,7 @@ pub struct Backup {
     pub data_size: u64,
     /// The region that holds it.
     pub storage_location: String,
-    /// Further regions that hold it or shall.
+    /// Further regions that hold it, whole and checked.
     pub additional_regions: Vec<BackupRegion>,
     /// Whether it stores only what changed since its parent. Left out where all are alike.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -96,9 +96,50 @@ pub struct ScheduledBackupTime {
     pub backup_interval_hours: u32,
 }
 
-/// How far further regions are behind, as series.
+/// The copies of a service in further regions. An addition of ours.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct BackupReportAnswer {
-    /// Name to series.
-    pub metrics: Object,
+pub struct CopiesAnswer {
+    /// The copies, in the order of their regions' names.
+    pub copies: Vec<CopyState>,
+}
+
+/// What a copy is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum CopyCondition {
+    /// It holds everything that its source holds.
+    Complete,
+    /// Something is on its way.
+    Copying,
+    /// It rests.
+    Paused,
+    /// It is no longer wanted, and is deleted soon.
+    Leaving,
+}
+
+/// One copy.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct CopyState {
+    /// Where.
+    pub region: String,
+    /// What it is doing.
+    pub state: CopyCondition,
+    /// How old the newest work may be that would be lost with the first region. Null: nothing can be restored from here yet.
+    pub lag_seconds: Option<f64>,
+    /// Nothing that was acknowledged before is missing.
+    pub newest_moment: Option<Time>,
+    /// Backups that it holds.
+    pub backups: u64,
+    /// Backups that are still to be copied.
+    pub pending_backups: u64,
+    /// Their objects.
+    pub pending_objects: u64,
+    /// The bytes of these objects.
+    pub pending_bytes: u64,
+    /// When the oldest of these backups was taken.
+    pub oldest_uncopied_backup_time: Option<Time>,
+    /// Why it rests.
+    pub pause_reason: Option<String>,
+    /// When it is deleted.
+    pub deleted_at: Option<Time>,
 }

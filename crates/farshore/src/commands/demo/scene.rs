@@ -32,7 +32,7 @@ const LOOK: Duration = Duration::from_millis(50);
 /// Others may pass through, so that the server's user reaches its data, but not look around.
 const FOLDER_MODE: u32 = 0o711;
 /// The folder that makes the longest path of a socket.
-const DEEPEST: &str = "north/host/nodes/pg-demo-0123456789abcdef/run";
+const DEEPEST: &str = "north/host/local-north/nodes/pg-demo-0123456789abcdef/run";
 /// Random bytes in the name of a folder that is not kept.
 const NAME_BYTES: usize = 4;
 
@@ -91,7 +91,7 @@ impl Scene {
 
     /// The nodes of its services.
     pub fn nodes(&self) -> PathBuf {
-        self.north().join("host").join("nodes")
+        self.north().join("host").join(REGION).join("nodes")
     }
 
     /// The second region's store.

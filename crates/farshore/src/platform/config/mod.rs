@@ -3,7 +3,7 @@
 mod faults;
 mod raw;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
@@ -40,6 +40,8 @@ const DAY_S: u64 = 24 * 3600;
 pub struct Config {
     /// Regions, plans, limits.
     pub settings: Settings,
+    /// Bytes a second between two regions, where that has a bound: from, to.
+    pub routes: BTreeMap<(String, String), u64>,
     /// Host names under which the API is reached.
     pub names: Vec<String>,
     /// How long a worker may be silent.
@@ -75,9 +77,12 @@ impl Config {
             return Err(Fault { span: 0..0, message });
         }
         raw.smtp.as_ref().map_or(Ok(()), check_mail)?;
+        let routes = routes(&regions, &raw.copies)?;
         let mut settings = Settings::new(regions);
         settings.plans = plans(raw.plans)?;
-        settings.service_id_bytes_max = place.id_bytes_max();
+        let names: Vec<&str> = settings.regions.iter().map(|region| region.name.as_str()).collect();
+        settings.service_id_bytes_max = place.id_bytes_max(&names);
+        copies(&mut settings, &raw.copies);
         let limits = raw.limits;
         if let Some(count) = limits.services_max {
             settings.services_max = u32::try_from(count.0).unwrap_or(u32::MAX);
@@ -90,11 +95,46 @@ impl Config {
         }
         Ok(Config {
             settings,
+            routes,
             names: raw.names.into_iter().map(|name| name.0).collect(),
             lease: Duration::from_secs(limits.lease_s.map_or(60, |seconds| seconds.0)),
             workers: limits.workers.map_or(4, |count| usize::try_from(count.0).unwrap_or(4)),
         })
     }
+}
+
+/// What is decided about copies.
+fn copies(settings: &mut Settings, raw: &raw::Copies) {
+    settings.backup_regions_of_any_provider = raw.any_provider;
+    settings.copies_end_at_backups = raw.end_at_backups;
+    if let Some(hours) = &raw.grace_hours {
+        settings.copy_grace = Duration::from_secs(hours.0 * 3600);
+    }
+    if let Some(seconds) = &raw.lag_objective_s {
+        settings.copy_lag_objective = Duration::from_secs(seconds.0);
+    }
+}
+
+/// The bounds between regions, each of which must exist.
+fn routes(regions: &[Region], raw: &raw::Copies) -> Result<BTreeMap<(String, String), u64>, Fault> {
+    let mut routes = BTreeMap::new();
+    for route in &raw.routes {
+        for end in [&route.from, &route.to] {
+            if !regions.iter().any(|region| region.name.as_str() == end.get_ref().0) {
+                let known: Vec<&str> = regions.iter().map(|region| region.name.as_str()).collect();
+                let message = format!("there is no region {:?}, allowed are {}", end.get_ref().0, known.join(", "));
+                return Err(Fault { span: end.span(), message });
+            }
+        }
+        let ends = (route.from.get_ref().0.clone(), route.to.get_ref().0.clone());
+        if routes.insert(ends, route.bytes_per_second.0).is_some() {
+            return Err(Fault {
+                span: route.from.span(),
+                message: "the route has two bounds, allowed is one".to_string(),
+            });
+        }
+    }
+    Ok(routes)
 }
 
 /// The regions that need no settings file.

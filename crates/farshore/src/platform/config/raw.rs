@@ -28,6 +28,9 @@ pub struct File {
     pub plans: Vec<Plan>,
     /// How mail is sent.
     pub smtp: Option<Smtp>,
+    /// Copies to further regions.
+    #[serde(default)]
+    pub copies: Copies,
     /// Bounds.
     #[serde(default)]
     pub limits: Limits,
@@ -81,6 +84,34 @@ pub struct Smtp {
     _from: MailAddress,
     pub user: Option<Spanned<Text>>,
     pub password_file: Option<Spanned<PathBuf>>,
+}
+
+/// Copies to further regions.
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Copies {
+    /// Whether extra backup regions may be of another provider.
+    pub any_provider: bool,
+    /// Whether a fork from a copy ends at its newest backup.
+    pub end_at_backups: bool,
+    /// How long a copy is kept that is no longer wanted.
+    pub grace_hours: Option<Whole<0, 8760>>,
+    /// How far a copy may be behind before it is told.
+    pub lag_objective_s: Option<Whole<1, 604_800>>,
+    /// Bounds between two regions.
+    pub routes: Vec<Route>,
+}
+
+/// A bound on what goes from one region to another.
+#[derive(Debug, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Route {
+    /// The region that is copied from.
+    pub from: Spanned<Text>,
+    /// The region that holds the copies.
+    pub to: Spanned<Text>,
+    /// Over all services.
+    pub bytes_per_second: Whole<1024, 1_099_511_627_776>,
 }
 
 /// Bounds.
