@@ -13,6 +13,7 @@ mod cloud;
 pub mod ending;
 mod options;
 mod project;
+mod question;
 mod reach;
 mod run;
 mod service;

@@ -1,9 +1,14 @@
 //! Words, moments and counts as people read them. What came over the network is never printed with control characters: a line of a log
 //! must not steer the terminal.
 
+use std::time::Duration;
+
 use farshore_types::units;
 
 use super::answers::{Backups, Phase, Run, Service};
+
+/// Work of less than this is none.
+const LOSS_MIN: Duration = Duration::from_millis(50);
 
 /// The text on one line, without anything that steers a terminal.
 pub fn plain(text: &str) -> String {
@@ -19,6 +24,20 @@ pub fn moment(text: &str) -> String {
         }
         Err(_) => plain(text),
     }
+}
+
+/// A word of a shell's command line: what is printed for a shell may be evaluated.
+pub fn word(text: &str) -> String {
+    match !text.is_empty() && text.chars().all(|letter| letter.is_ascii_alphanumeric() || "-_./".contains(letter)) {
+        true => text.to_string(),
+        false => format!("'{}'", text.replace('\'', "'\\''")),
+    }
+}
+
+/// How much work that is; `None`: so little that it is none.
+pub fn loss(seconds: f64) -> Option<String> {
+    let length = Duration::try_from_secs_f64(seconds).ok().filter(|length| *length >= LOSS_MIN)?;
+    Some(units::span(length))
 }
 
 /// `1 backup`, `2 backups`.
@@ -79,7 +98,7 @@ fn counted(run: &Run) -> String {
     }
     text.push_str(&format!(", {}/s", units::bytes(progress.bytes_per_second)));
     if let Some(seconds) = progress.seconds_left {
-        text.push_str(&format!(", {} left", units::span(std::time::Duration::from_secs(seconds))));
+        text.push_str(&format!(", {} left", units::span(Duration::from_secs(seconds))));
     }
     text
 }
@@ -130,6 +149,20 @@ mod tests {
     #[test]
     fn nothing_from_the_network_steers_the_terminal() {
         assert_eq!(plain("a\u{1b}[2Jb\r\nc\td\u{7f}"), "a[2Jb c d");
+    }
+
+    #[test]
+    fn a_shell_takes_a_name_for_one_word_whatever_it_is() {
+        for (name, expect) in [
+            ("main", "main"),
+            ("/srv/far-shore", "/srv/far-shore"),
+            ("", "''"),
+            ("a b", "'a b'"),
+            ("$(id)", "'$(id)'"),
+            ("it's", "'it'\\''s'"),
+        ] {
+            assert_eq!(word(name), expect);
+        }
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! `farshore service get`: how a service is, in sentences, with the one number that matters first: how much data would be lost now.
 
 use std::process::ExitCode;
-use std::time::Duration;
 
 use farshore_types::{Error, Result, units};
 use serde_json::json;
@@ -9,7 +8,7 @@ use serde_json::json;
 use super::ask::service;
 use crate::client::answers::{Backups, Service};
 use crate::client::caller::Client;
-use crate::client::text::{count, headline, kind_name, moment, phase_line, plain, window};
+use crate::client::text::{count, headline, kind_name, loss, moment, phase_line, plain, window};
 use crate::output;
 
 /// Says how it is.
@@ -67,11 +66,9 @@ fn kind(service: &Service) -> String {
 
 /// How much would be lost with the node.
 fn risk(seconds: f64) -> String {
-    match Duration::try_from_secs_f64(seconds) {
-        Ok(length) if length >= Duration::from_millis(50) => {
-            format!("You would lose {} of data.", units::span(length))
-        }
-        _ => "You would lose no data.".to_string(),
+    match loss(seconds) {
+        Some(span) => format!("You would lose {span} of data."),
+        None => "You would lose no data.".to_string(),
     }
 }
 

@@ -1,42 +1,24 @@
 //! `farshore service terminate`: the end of a service. Who types it at a terminal is asked; a script says `--force`.
 
-use std::io::{BufRead, IsTerminal, Write};
 use std::process::ExitCode;
 
-use farshore_types::error::ErrorContext;
-use farshore_types::{Error, Result};
+use farshore_types::Result;
 
 use crate::client::answers::{Deleted, part};
 use crate::client::caller::Client;
+use crate::client::question::Question;
 use crate::client::text::{moment, plain};
-
-/// Bytes of an answer that are read.
-const REPLY_BYTES_MAX: u64 = 1024;
 
 /// Asks, ends it, and says how it comes back.
 pub fn run(client: &Client, name: &str, force: bool) -> Result<ExitCode> {
     if !force {
-        confirm(name)?;
+        Question { noun: "service", name, done: "ended", flag: "--force" }.ask()?;
     }
     let answer = client.api.delete(&client.path(&["service", name])?)?;
     client.answer(&answer, || {
         let kept = client.api.get(&client.path(&["deleted-services"])?)?;
         Ok(sentences(name, &part::<Vec<Deleted>>(&kept, "services")?))
     })
-}
-
-fn confirm(name: &str) -> Result<()> {
-    let refused = |what: String| Error::invalid(what).hint("add --force to end it without being asked");
-    if !std::io::stdin().is_terminal() {
-        return Err(refused(format!("service {name} is ended only after a question, and nobody is there to answer")));
-    }
-    let _ = write!(std::io::stderr(), "Service {name} will be ended. Type its name to go on: ");
-    let mut reply = String::new();
-    std::io::Read::take(std::io::stdin().lock(), REPLY_BYTES_MAX).read_line(&mut reply).doing("read", "the answer")?;
-    match reply.trim() == name {
-        true => Ok(()),
-        false => Err(refused(format!("service {name} was not ended: {:?} is not its name", reply.trim()))),
-    }
 }
 
 /// The newest of that name is the one that was ended just now.
