@@ -1,12 +1,16 @@
 //! What the client reads of the API's answers. Everything may be absent: a platform of another version is still understood, and what
 //! it does not say is not shown. Tests compare these with what the platform of this version writes.
 
+mod regions;
+
 use std::collections::BTreeMap;
 
 use farshore_types::{Error, Result};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+
+pub use regions::{BackupRegion, PitrRegion, ServiceCopy};
 
 /// Reads one part of an answer.
 pub fn part<T: DeserializeOwned>(answer: &Value, key: &str) -> Result<T> {
@@ -121,6 +125,7 @@ pub struct Backup {
     pub backup_time: String,
     pub data_size: u64,
     pub storage_location: String,
+    pub additional_regions: Vec<BackupRegion>,
     pub incremental: Option<bool>,
 }
 
@@ -129,6 +134,7 @@ pub struct Backup {
 #[serde(default)]
 pub struct Pitr {
     pub primary_region: Range,
+    pub additional_regions: Vec<PitrRegion>,
 }
 
 /// From when to when.
@@ -260,12 +266,22 @@ mod tests {
                 backup_time: time(),
                 data_size: 7,
                 storage_location: "local-north".to_string(),
-                additional_regions: Vec::new(),
+                additional_regions: vec![backups::BackupRegion {
+                    cloud: "local-south".to_string(),
+                    region: "south".to_string(),
+                    paused: true,
+                    pause_reason: Some("full".to_string()),
+                }],
                 incremental: Some(true),
             }],
             pitr: Some(backups::Pitr {
                 primary_region: backups::PitrRange { pitr_range_start: Some(time()), pitr_range_end: None },
-                additional_regions: Vec::new(),
+                additional_regions: vec![backups::PitrRegion {
+                    cloud: "local-south".to_string(),
+                    region: "south".to_string(),
+                    pitr_range_start: Some(time()),
+                    pitr_range_end: Some(time()),
+                }],
             }),
             scheduled_backup_time: Some(backups::ScheduledBackupTime {
                 backup_hour: 3,
@@ -279,7 +295,15 @@ mod tests {
         let text = (backup.backup_name.as_str(), backup.storage_location.as_str(), backup.data_size);
         assert_eq!((text, backup.incremental), (("b", "local-north", 7), Some(true)));
         assert!(!backup.backup_time.is_empty());
-        let range = read.pitr.unwrap().primary_region;
+        let copy = backup.additional_regions.first().unwrap();
+        assert_eq!(
+            (copy.cloud.as_str(), copy.paused, copy.pause_reason.as_deref()),
+            ("local-south", true, Some("full"))
+        );
+        let pitr = read.pitr.unwrap();
+        let further = pitr.additional_regions.first().unwrap();
+        assert_eq!((further.cloud.as_str(), &further.pitr_range_start), ("local-south", &further.pitr_range_end));
+        let range = pitr.primary_region;
         assert!(range.pitr_range_start.is_some() && range.pitr_range_end.is_none());
         let schedule = read.scheduled_backup_time.unwrap();
         assert_eq!((schedule.backup_hour, schedule.backup_minute, schedule.backup_interval_hours), (3, 17, 24));

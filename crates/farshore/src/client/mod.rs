@@ -36,7 +36,10 @@ pub fn service(args: &ServiceArgs, as_json: bool, clock: &Arc<dyn Clock>) -> Res
 
 /// `farshore backup`, for services.
 pub fn backup(verb: &BackupVerb, as_json: bool, clock: &Arc<dyn Clock>) -> Result<ExitCode> {
-    let (BackupVerb::List { api, .. } | BackupVerb::Create { api, .. } | BackupVerb::Access { api, .. }) = verb;
+    let (BackupVerb::List { api, .. }
+    | BackupVerb::Lag { api, .. }
+    | BackupVerb::Create { api, .. }
+    | BackupVerb::Access { api, .. }) = verb;
     backup::run(&Client::new(api, as_json, clock)?, verb)
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use farshore_types::units;
 
-use super::answers::{Backups, Phase, Run, Service};
+use super::answers::{Backups, Phase, PitrRegion, Run, Service};
 
 /// Work of less than this is none.
 const LOSS_MIN: Duration = Duration::from_millis(50);
@@ -130,6 +130,7 @@ pub fn window(backups: &Backups) -> Vec<String> {
                 format!("Every moment from {} to {} UTC can be restored.", moment(from), moment(to))
             }
         });
+        lines.extend(pitr.additional_regions.iter().map(further));
     }
     if let Some(due) = &backups.scheduled_backup_time {
         let (hour, minute, hours) = (due.backup_hour, due.backup_minute, due.backup_interval_hours);
@@ -139,6 +140,16 @@ pub fn window(backups: &Backups) -> Vec<String> {
         });
     }
     lines
+}
+
+/// The same for a further region.
+fn further(range: &PitrRegion) -> String {
+    let region = plain(&range.cloud);
+    match (&range.pitr_range_start, &range.pitr_range_end) {
+        (None, _) => format!("From {region}: no moment yet."),
+        (Some(from), None) => format!("From {region}: every moment from {} UTC until now.", moment(from)),
+        (Some(from), Some(to)) => format!("From {region}: every moment from {} to {} UTC.", moment(from), moment(to)),
+    }
 }
 
 #[cfg(test)]
@@ -225,7 +236,7 @@ mod tests {
         let of = |start: Option<&str>, end: Option<&str>, hours| {
             let range = Range { pitr_range_start: start.map(str::to_string), pitr_range_end: end.map(str::to_string) };
             window(&Backups {
-                pitr: Some(Pitr { primary_region: range }),
+                pitr: Some(Pitr { primary_region: range, ..Pitr::default() }),
                 scheduled_backup_time: Some(Schedule {
                     backup_hour: 3,
                     backup_minute: 7,
@@ -244,6 +255,19 @@ mod tests {
         assert!(of(from, None, 6).ends_with("Backups are due every 6 h, counted from 03:07 UTC."));
         assert!(of(None, None, 24).starts_with("No moment can be restored yet"));
         assert!(window(&Backups::default()).is_empty());
+    }
+
+    #[test]
+    fn the_window_of_a_further_region_is_said_with_its_name() {
+        let of = |start: Option<&str>, end: Option<&str>| {
+            let (pitr_range_start, pitr_range_end) = (start.map(str::to_string), end.map(str::to_string));
+            further(&PitrRegion { cloud: "local-south".to_string(), pitr_range_start, pitr_range_end })
+        };
+        let (from, to) = (Some("2026-11-20T03:07:00Z"), Some("2026-11-21T10:15:00Z"));
+        let whole = "From local-south: every moment from 2026-11-20 03:07:00 to 2026-11-21 10:15:00 UTC.";
+        assert_eq!(of(from, to), whole);
+        assert_eq!(of(from, None), "From local-south: every moment from 2026-11-20 03:07:00 UTC until now.");
+        assert_eq!(of(None, None), "From local-south: no moment yet.");
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod access;
 mod answers;
 mod asked;
 mod canned;
+mod lag;
 mod refused;
 mod tls;
 mod up;

@@ -35,6 +35,8 @@ mod tests {
             "farshore service undelete pg-1-0123456789abcdef --wait",
             "farshore service logs pg-1 -n 20 --follow",
             "farshore backup list pg-1 --project main",
+            "farshore backup lag",
+            "farshore backup lag pg-1 --json",
             "farshore backup create pg-1 --wait",
             "farshore backup access pg-1 --to /srv/keys",
             "farshore backup pg --store file:///srv/north --identity north.key",

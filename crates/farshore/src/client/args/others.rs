@@ -17,6 +17,16 @@ pub enum BackupVerb {
         #[command(flatten)]
         api: ApiArgs,
     },
+    /// Say how much work would be lost with a service's region now, and what its copies in other regions wait for.
+    #[command(
+        after_help = "Examples:\n  farshore backup lag\n  farshore backup lag pg-1\n  farshore backup lag --json\n\nA service gets copies with: farshore service update pg-1 -c additional_backup_regions=local-south"
+    )]
+    Lag {
+        /// The service; all of the project if none is named.
+        service: Option<String>,
+        #[command(flatten)]
+        api: ApiArgs,
+    },
     /// Take a backup of a service now, beside its schedule.
     #[command(after_help = "Examples:\n  farshore backup create pg-1\n  farshore backup create pg-1 --wait")]
     Create {

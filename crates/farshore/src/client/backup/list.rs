@@ -1,10 +1,11 @@
 //! `farshore backup list`: the backups of a service, and which moments can be restored.
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use farshore_types::{Error, Result, units};
 
-use crate::client::answers::{Backup, Backups};
+use crate::client::answers::{Backup, BackupRegion, Backups};
 use crate::client::caller::Client;
 use crate::client::text::{count, moment, phase_line, plain, window};
 use crate::output::table;
@@ -21,6 +22,7 @@ pub fn run(client: &Client, service: &str) -> Result<ExitCode> {
 fn sentences(service: &str, backups: &Backups) -> String {
     let mut lines = vec![format!("Service {service} has {}.", count(backups.backups.len(), "backup"))];
     lines.extend(window(backups));
+    lines.extend(rests(&backups.backups));
     lines.extend(
         backups.backup_progress.iter().filter_map(|phase| {
             phase_line(&format!("A backup of {service} is being taken"), std::slice::from_ref(phase))
@@ -34,12 +36,30 @@ fn sentences(service: &str, backups: &Backups) -> String {
                 None => "",
             };
             let (size, place) = (units::bytes(backup.data_size), plain(&backup.storage_location));
-            vec![plain(&backup.backup_name), moment(&backup.backup_time), size, kind.to_string(), place]
+            let further = backup.additional_regions.iter().map(further).collect::<Vec<_>>().join(", ");
+            vec![plain(&backup.backup_name), moment(&backup.backup_time), size, kind.to_string(), place, further]
         };
         let rows: Vec<Vec<String>> = backups.backups.iter().map(row).collect();
-        lines.push(table(&["name", "taken (UTC)", "data", "kind", "region"], &rows));
+        lines.push(table(&["name", "taken (UTC)", "data", "kind", "region", "further regions"], &rows));
     }
     lines.join("\n")
+}
+
+fn further(region: &BackupRegion) -> String {
+    let name = plain(&region.cloud);
+    if region.paused { format!("{name} (paused)") } else { name }
+}
+
+/// Where copying rests, and why: once for each region, whatever the number of backups.
+fn rests(backups: &[Backup]) -> Vec<String> {
+    let paused = backups.iter().flat_map(|backup| &backup.additional_regions).filter(|region| region.paused);
+    let why: BTreeMap<&str, Option<&str>> =
+        paused.map(|region| (region.cloud.as_str(), region.pause_reason.as_deref())).collect();
+    let line = |(region, why): (&str, Option<&str>)| match why {
+        Some(why) => format!("Copying to {} rests: {}.", plain(region), plain(why).trim_end_matches('.')),
+        None => format!("Copying to {} rests.", plain(region)),
+    };
+    why.into_iter().map(line).collect()
 }
 
 #[cfg(test)]
@@ -70,10 +90,42 @@ mod tests {
              Every moment from 2026-11-20 03:07:00 UTC until now can be restored.\n\
              Backups are due at 03:07 UTC every day.\n\
              A backup of pg-1 is being taken: basebackup: 1.00 kB of 2.00 kB (50 %)\n\
-             name  taken (UTC)             data  kind         region\n\
+             name  taken (UTC)             data  kind         region       further regions\n\
              b-1   2026-11-20 03:07:00  23.0 MB  full         local-north\n\
              b-2   2026-11-21 03:07:00  24.0 MB  incremental  local-north"
         );
         assert_eq!(sentences("pg-1", &Backups::default()), "Service pg-1 has no backups.");
+    }
+
+    #[test]
+    fn what_further_regions_hold_is_told_with_what_rests_there() {
+        let region = |name: &str, paused: bool| {
+            let reason = paused.then_some("the store of local-east is full.");
+            json!({"cloud": name, "region": name, "paused": paused, "pause_reason": reason})
+        };
+        let backup = |name: &str, regions: serde_json::Value| {
+            json!({"backup_name": name, "backup_time": "2026-11-20T03:07:00Z", "data_size": 23_000_000,
+                   "storage_location": "local-north", "additional_regions": regions})
+        };
+        let both = json!([region("local-south", false), region("local-east", true)]);
+        let range = json!({"cloud": "local-south", "region": "local-south",
+            "pitr_range_start": "2026-11-20T03:07:00Z", "pitr_range_end": "2026-11-21T10:15:00Z"});
+        let backups = serde_json::from_value(json!({
+            "backups": [backup("b-1", both.clone()), backup("b-2", both), backup("b-3", json!([]))],
+            "pitr": {"primary_region": {"pitr_range_start": "2026-11-20T03:07:00Z", "pitr_range_end": null},
+                     "additional_regions": [range]},
+        }))
+        .unwrap();
+        assert_eq!(
+            sentences("pg-1", &backups),
+            "Service pg-1 has 3 backups.\n\
+             Every moment from 2026-11-20 03:07:00 UTC until now can be restored.\n\
+             From local-south: every moment from 2026-11-20 03:07:00 to 2026-11-21 10:15:00 UTC.\n\
+             Copying to local-east rests: the store of local-east is full.\n\
+             name  taken (UTC)             data  kind  region       further regions\n\
+             b-1   2026-11-20 03:07:00  23.0 MB        local-north  local-south, local-east (paused)\n\
+             b-2   2026-11-20 03:07:00  23.0 MB        local-north  local-south, local-east (paused)\n\
+             b-3   2026-11-20 03:07:00  23.0 MB        local-north"
+        );
     }
 }

@@ -2,6 +2,7 @@
 
 mod access;
 mod create;
+mod lag;
 mod list;
 mod tools;
 
@@ -16,6 +17,7 @@ use super::caller::Client;
 pub fn run(client: &Client, verb: &BackupVerb) -> Result<ExitCode> {
     match verb {
         BackupVerb::List { service, .. } => list::run(client, service),
+        BackupVerb::Lag { service, .. } => lag::run(client, service.as_deref()),
         BackupVerb::Create { service, wait, .. } => create::run(client, service, wait),
         BackupVerb::Access { service, to, .. } => access::run(client, service, to.as_deref()),
     }

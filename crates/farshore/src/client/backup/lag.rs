@@ -1,0 +1,229 @@
+//! `farshore backup lag`: how much work would be lost with the first region of a service, and what the copies in other regions wait for.
+
+use std::process::ExitCode;
+
+use farshore_types::{ErrorKind, Result, units};
+use serde_json::{Value, json};
+
+use crate::client::answers::{Service, ServiceCopy, part};
+use crate::client::caller::Client;
+use crate::client::text::{count, loss, moment, plain};
+use crate::output::table;
+
+/// A service and its copies.
+struct Lag {
+    service: String,
+    copies: Vec<ServiceCopy>,
+}
+
+/// Asks for one service, or for all of the project, one call each.
+pub fn run(client: &Client, service: Option<&str>) -> Result<ExitCode> {
+    let names = match service {
+        Some(name) => vec![name.to_string()],
+        None => names(client)?,
+    };
+    let (mut answers, mut lags) = (Vec::new(), Vec::new());
+    for name in names {
+        let answer = match client.api.get(&client.path(&["service", &name, "copies"])?) {
+            // It was terminated since the services were listed.
+            Err(error) if error.kind() == ErrorKind::Missing && service.is_none() => continue,
+            answer => answer?,
+        };
+        lags.push(Lag { service: name.clone(), copies: part(&answer, "copies")? });
+        answers.push(json!({"service_name": name, "copies": answer.get("copies").unwrap_or(&Value::Null)}));
+    }
+    client.answer(&json!({"services": answers}), || Ok(sentences(&client.project()?, &lags)))
+}
+
+fn names(client: &Client) -> Result<Vec<String>> {
+    let services: Vec<Service> = part(&client.api.get(&client.path(&["service"])?)?, "services")?;
+    Ok(services.into_iter().map(|service| service.service_name).collect())
+}
+
+fn sentences(project: &str, lags: &[Lag]) -> String {
+    if lags.is_empty() {
+        return format!("Project {project} has no services.");
+    }
+    let mut lines: Vec<String> = lags.iter().flat_map(of_service).collect();
+    let rows: Vec<Vec<String>> =
+        lags.iter().flat_map(|lag| lag.copies.iter().map(|copy| row(&lag.service, copy))).collect();
+    if !rows.is_empty() {
+        let header = ["service", "region", "state", "lag", "newest moment (UTC)", "waiting", "oldest not copied (UTC)"];
+        lines.push(table(&header, &rows));
+    }
+    lines.join("\n")
+}
+
+/// What the loss of the first region would mean, the best copy first, then what stands in the way of the others.
+fn of_service(lag: &Lag) -> Vec<String> {
+    let name = plain(&lag.service);
+    if lag.copies.is_empty() {
+        let command = format!("farshore service update {name} -c additional_backup_regions=REGION");
+        return vec![format!("{name} has no copy in another region:\n  {command}")];
+    }
+    let mut known: Vec<(f64, &ServiceCopy)> =
+        lag.copies.iter().filter_map(|copy| copy.lag_seconds.map(|lag_s| (lag_s, copy))).collect();
+    known.sort_by(|(a, _), (b, _)| a.total_cmp(b));
+    let mut lines = Vec::new();
+    match known.split_first() {
+        Some(((lag_s, best), others)) => {
+            let lost = loss(*lag_s).map_or_else(|| "no work".to_string(), |span| format!("{span} of work"));
+            lines.push(format!("If its region were lost now, {name} would lose {lost}{}.", held(best)));
+            lines.extend(others.iter().map(|(lag_s, copy)| {
+                let lost = loss(*lag_s).map_or_else(|| "none".to_string(), |span| format!("{span} of it"));
+                format!("With {} alone it would lose {lost}{}.", plain(&copy.region), held(copy))
+            }));
+        }
+        None => lines.push(format!("If its region were lost now, {name} would be lost as a whole.")),
+    }
+    lines.extend(lag.copies.iter().filter_map(|copy| hindered(&name, copy)));
+    lines
+}
+
+/// What a copy holds; nothing where its newest moment is not known.
+fn held(copy: &ServiceCopy) -> String {
+    let region = plain(&copy.region);
+    let said = copy.newest_moment.as_deref().map(|newest| {
+        let newest = moment(newest);
+        format!(": {region} holds everything up to {newest} UTC")
+    });
+    said.unwrap_or_default()
+}
+
+/// What a person must know of a copy that is not simply kept up to date.
+fn hindered(name: &str, copy: &ServiceCopy) -> Option<String> {
+    let region = plain(&copy.region);
+    let why = copy.pause_reason.as_deref().map(|why| format!(": {}", plain(why).trim_end_matches('.')));
+    let why = why.unwrap_or_default();
+    match copy.state.as_str() {
+        "paused" if copy.lag_seconds.is_none() => {
+            Some(format!("Copying {name} to {region} rests{why}. Nothing can be restored there yet."))
+        }
+        "paused" => Some(format!("Copying {name} to {region} rests{why}.")),
+        "leaving" => Some(match &copy.deleted_at {
+            Some(at) => {
+                let at = moment(at);
+                format!("{region} is no longer a backup region of {name}: what it holds is deleted at {at} UTC.")
+            }
+            None => format!("{region} is no longer a backup region of {name}: what it holds will be deleted."),
+        }),
+        _ if copy.lag_seconds.is_none() => {
+            Some(format!("{name} cannot be restored in {region} yet: {}.", on_its_way(copy)))
+        }
+        _ => None,
+    }
+}
+
+fn on_its_way(copy: &ServiceCopy) -> String {
+    match copy.pending_backups {
+        0 => "no backup is there".to_string(),
+        1 => "1 backup is on its way".to_string(),
+        several => format!("{several} backups are on their way"),
+    }
+}
+
+fn row(service: &str, copy: &ServiceCopy) -> Vec<String> {
+    let lag = copy.lag_seconds.map(|lag_s| loss(lag_s).unwrap_or_else(|| "none".to_string()));
+    let waiting = match (copy.pending_objects, copy.pending_bytes) {
+        (0, 0) => "nothing".to_string(),
+        (objects, bytes) => {
+            let objects = usize::try_from(objects).unwrap_or(usize::MAX);
+            format!("{}, {}", count(objects, "object"), units::bytes(bytes))
+        }
+    };
+    vec![
+        plain(service),
+        plain(&copy.region),
+        plain(&copy.state),
+        lag.unwrap_or_else(|| "not known".to_string()),
+        copy.newest_moment.as_deref().map(moment).unwrap_or_default(),
+        waiting,
+        copy.oldest_uncopied_backup_time.as_deref().map(moment).unwrap_or_default(),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn copy(region: &str, state: &str, lag_seconds: Option<f64>) -> ServiceCopy {
+        let newest = lag_seconds.map(|_| "2026-11-21T10:15:03.4Z".to_string());
+        let (region, state) = (region.to_string(), state.to_string());
+        ServiceCopy { region, state, lag_seconds, newest_moment: newest, ..ServiceCopy::default() }
+    }
+
+    fn lag(service: &str, copies: Vec<ServiceCopy>) -> Lag {
+        Lag { service: service.to_string(), copies }
+    }
+
+    #[test]
+    fn the_loss_is_said_first_and_the_table_says_what_waits() {
+        let behind = ServiceCopy {
+            pending_objects: 12,
+            pending_bytes: 3_400_000,
+            oldest_uncopied_backup_time: Some("2026-11-21T03:07:00Z".to_string()),
+            ..copy("local-east", "copying", Some(75.0))
+        };
+        let lags = [lag("pg-1", vec![behind, copy("local-south", "complete", Some(1.4))]), lag("pg-2", Vec::new())];
+        assert_eq!(
+            sentences("main", &lags),
+            "If its region were lost now, pg-1 would lose 1.4 s of work: local-south holds everything up to 2026-11-21 10:15:03 UTC.\n\
+             With local-east alone it would lose 1 min 15 s of it: local-east holds everything up to 2026-11-21 10:15:03 UTC.\n\
+             pg-2 has no copy in another region:\n  farshore service update pg-2 -c additional_backup_regions=REGION\n\
+             service  region       state            lag  newest moment (UTC)  waiting              oldest not copied (UTC)\n\
+             pg-1     local-east   copying   1 min 15 s  2026-11-21 10:15:03  12 objects, 3.40 MB  2026-11-21 03:07:00\n\
+             pg-1     local-south  complete       1.4 s  2026-11-21 10:15:03  nothing"
+        );
+        assert_eq!(sentences("main", &[]), "Project main has no services.");
+    }
+
+    #[test]
+    fn a_copy_that_is_not_kept_up_to_date_says_why() {
+        let paused = |reason: Option<&str>, lag_seconds| ServiceCopy {
+            pause_reason: reason.map(str::to_string),
+            ..copy("local-south", "paused", lag_seconds)
+        };
+        let leaving = |at: Option<&str>| ServiceCopy {
+            deleted_at: at.map(str::to_string),
+            ..copy("local-south", "leaving", Some(0.0))
+        };
+        let coming = |backups| ServiceCopy { pending_backups: backups, ..copy("local-south", "copying", None) };
+        for (copy, expect) in [
+            (
+                paused(Some("the store is full."), Some(9.0)),
+                Some("Copying pg-1 to local-south rests: the store is full."),
+            ),
+            (paused(None, None), Some("Copying pg-1 to local-south rests. Nothing can be restored there yet.")),
+            (
+                leaving(Some("2026-11-28T10:15:00Z")),
+                Some(
+                    "local-south is no longer a backup region of pg-1: what it holds is deleted at 2026-11-28 10:15:00 UTC.",
+                ),
+            ),
+            (leaving(None), Some("local-south is no longer a backup region of pg-1: what it holds will be deleted.")),
+            (coming(0), Some("pg-1 cannot be restored in local-south yet: no backup is there.")),
+            (coming(1), Some("pg-1 cannot be restored in local-south yet: 1 backup is on its way.")),
+            (coming(2), Some("pg-1 cannot be restored in local-south yet: 2 backups are on their way.")),
+            (copy("local-south", "complete", Some(1.0)), None),
+        ] {
+            assert_eq!(hindered("pg-1", &copy).as_deref(), expect, "{copy:?}");
+        }
+    }
+
+    #[test]
+    fn work_that_is_all_there_is_not_lost() {
+        let said = of_service(&lag("pg-1", vec![copy("local-south", "complete", Some(0.0))]));
+        assert_eq!(
+            said,
+            [
+                "If its region were lost now, pg-1 would lose no work: local-south holds everything up to 2026-11-21 10:15:03 UTC."
+            ]
+        );
+        let unknown = ServiceCopy { newest_moment: None, ..copy("local-south", "complete", Some(0.0)) };
+        assert_eq!(of_service(&lag("pg-1", vec![unknown])), ["If its region were lost now, pg-1 would lose no work."]);
+        let nothing = copy("local-south", "copying", None);
+        let said = of_service(&lag("pg-1", vec![nothing.clone()]));
+        assert_eq!(said[0], "If its region were lost now, pg-1 would be lost as a whole.");
+        assert_eq!(row("pg-1", &nothing)[3], "not known");
+    }
+}
