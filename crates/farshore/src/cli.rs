@@ -43,6 +43,8 @@ pub enum Command {
     Project(ProjectArgs),
     /// Regions of a platform.
     Cloud(CloudArgs),
+    /// The loss of a region: what it means, drills of it, and all its services again in another region.
+    Region(crate::client::args::RegionArgs),
     /// Accounts inside the services of a platform.
     User(UserArgs),
     /// What a platform is doing, and has done.

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-pub use regions::{BackupRegion, PitrRegion, ServiceCopy};
+pub use regions::{BackupRegion, PitrRegion, Region, RegionService, Restorable, ServiceCopy};
 
 /// Reads one part of an answer.
 pub fn part<T: DeserializeOwned>(answer: &Value, key: &str) -> Result<T> {

@@ -15,6 +15,7 @@ mod options;
 mod project;
 mod question;
 mod reach;
+mod region;
 mod run;
 mod service;
 mod text;
@@ -26,7 +27,7 @@ use std::sync::Arc;
 
 use farshore_types::{Clock, Result};
 
-use args::{BackupVerb, CloudArgs, CloudVerb, ProjectArgs, RunArgs, ServiceArgs, UserArgs};
+use args::{BackupVerb, CloudArgs, CloudVerb, ProjectArgs, RegionArgs, RunArgs, ServiceArgs, UserArgs};
 use caller::Client;
 
 /// `farshore service`.
@@ -52,6 +53,11 @@ pub fn project(args: &ProjectArgs, as_json: bool, clock: &Arc<dyn Clock>) -> Res
 pub fn cloud(args: &CloudArgs, as_json: bool, clock: &Arc<dyn Clock>) -> Result<ExitCode> {
     let CloudVerb::List = args.verb;
     cloud::list(&Client::new(&args.api, as_json, clock)?)
+}
+
+/// `farshore region`.
+pub fn region(args: &RegionArgs, as_json: bool, clock: &Arc<dyn Clock>) -> Result<ExitCode> {
+    region::run(&Client::new(&args.api, as_json, clock)?, args.api.data.as_deref(), &args.verb)
 }
 
 /// `farshore user`.

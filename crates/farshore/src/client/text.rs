@@ -118,6 +118,15 @@ pub fn phase_line(name: &str, phases: &[Phase]) -> Option<String> {
     Some(format!("{}: {}{far}", plain(name), plain(&phase.phase)))
 }
 
+/// Several names in a sentence: `a`, `a and b`, `a, b and c`.
+pub fn together(names: &[String]) -> String {
+    match names {
+        [] => String::new(),
+        [only] => only.clone(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    }
+}
+
 /// Which moments can be restored, and when the next backup is due; empty where nothing is known.
 pub fn window(backups: &Backups) -> Vec<String> {
     let mut lines = Vec::new();
@@ -268,6 +277,16 @@ mod tests {
         assert_eq!(of(from, to), whole);
         assert_eq!(of(from, None), "From local-south: every moment from 2026-11-20 03:07:00 UTC until now.");
         assert_eq!(of(None, None), "From local-south: no moment yet.");
+    }
+
+    #[test]
+    fn names_stand_together_as_in_a_sentence() {
+        for (names, expect) in
+            [(&[][..], ""), (&["a"], "a"), (&["a", "b"], "a and b"), (&["a", "b", "c"], "a, b and c")]
+        {
+            let names: Vec<String> = names.iter().map(|name| (*name).to_string()).collect();
+            assert_eq!(together(&names), expect);
+        }
     }
 
     #[test]

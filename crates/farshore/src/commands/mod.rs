@@ -32,6 +32,7 @@ pub fn run(cli: &Cli) -> Result<ExitCode> {
         Command::Service(args) => client::service(args, cli.json, &clock),
         Command::Project(args) => client::project(args, cli.json, &clock),
         Command::Cloud(args) => client::cloud(args, cli.json, &clock),
+        Command::Region(args) => client::region(args, cli.json, &clock),
         Command::User(args) => client::user(args, cli.json, &clock),
         Command::Run(args) => client::run(args, cli.json, &clock),
         Command::Backup(BackupCommand::OfService(verb)) => client::backup(verb, cli.json, &clock),

@@ -27,6 +27,10 @@ fn answer(asked: &Asked) -> Value {
         ("GET" | "PUT", "/service/pg-1") => json!({"service": service("RUNNING")}),
         ("DELETE", "/service/pg-1") => json!({"message": "Deleted"}),
         ("GET", "/service/pg-1/backups") => backups(),
+        ("GET", "/service/pg-1/copies") => json!({"copies": [copy()]}),
+        ("GET", "/regions") => json!({"regions": regions()}),
+        ("GET", "/service/pg-1-local-south") => json!({"service": service("RUNNING")}),
+        ("GET", "/service/pg-1-local-south/run") => json!({"runs": []}),
         ("POST", "/service/pg-1/backups") => json!({"run": run("r7", "waiting", None)}),
         ("POST", "/service/pg-1/logs") => json!({"logs": [{"time": "2026-11-21T10:15:00Z", "hostname": "pg-1-1",
             "unit": "postgresql", "msg": "ready"}], "offset": "1.1", "first_log_offset": "1.1"}),
@@ -53,9 +57,26 @@ fn project() -> Value {
 fn backups() -> Value {
     json!({
         "backups": [{"backup_name": "b-1", "backup_time": "2026-11-21T10:00:05Z", "data_size": 23_000_000,
-                     "storage_location": "local-north", "additional_regions": [], "incremental": false}],
+                     "storage_location": "local-north", "incremental": false, "additional_regions": [
+                        {"cloud": "local-south", "region": "local-south", "paused": true, "pause_reason": "no room"}]}],
         "pitr": {"primary_region": {"pitr_range_start": "2026-11-21T10:00:05Z", "pitr_range_end": null},
-                 "additional_regions": []},
+                 "additional_regions": [{"cloud": "local-south", "region": "local-south",
+                    "pitr_range_start": "2026-11-21T10:00:05Z", "pitr_range_end": "2026-11-21T10:15:03Z"}]},
         "scheduled_backup_time": {"backup_hour": 3, "backup_minute": 7, "backup_interval_hours": 24},
     })
+}
+
+fn copy() -> Value {
+    json!({"region": "local-south", "state": "copying", "lag_seconds": 1.4, "newest_moment": "2026-11-21T10:15:03Z",
+           "backups": 3, "pending_backups": 1, "pending_objects": 12, "pending_bytes": 3_400_000,
+           "oldest_uncopied_backup_time": "2026-11-21T03:07:00Z", "pause_reason": null, "deleted_at": null})
+}
+
+fn regions() -> Value {
+    let held = json!({"region": "local-south", "from": "2026-11-20T03:07:00Z", "to": "2026-11-21T10:15:03Z"});
+    json!([
+        {"region": "local-north", "provider": "local", "state": "down", "since": "2026-11-21T10:15:04Z",
+         "reason": "a drill", "services": [{"service_name": "pg-1", "state": "RUNNING", "restorable": [held]}]},
+        {"region": "local-south", "provider": "local", "state": "up", "since": null, "reason": null, "services": []},
+    ])
 }

@@ -9,7 +9,7 @@ use crate::canned::TOKEN;
 type Row = (&'static str, &'static str, Value, &'static [&'static str]);
 
 fn table() -> Vec<Row> {
-    [services(), lives(), others(), accounts()].concat()
+    [services(), lives(), others(), regions(), accounts()].concat()
 }
 
 fn services() -> Vec<Row> {
@@ -109,7 +109,7 @@ fn others() -> Vec<Row> {
             "backup list pg-1",
             "GET /project/main/service/pg-1/backups",
             Value::Null,
-            &["Service pg-1 has 1 backup.", "b-1", "03:07"],
+            &["Service pg-1 has 1 backup.", "b-1", "03:07", "From local-south: every moment", "local-south (paused)"],
         ),
         ("backup create pg-1", "POST /project/main/service/pg-1/backups", json!({}), &["farshore run watch r7"]),
         ("backup create pg-1 --wait", "GET /project/main/run/r7", Value::Null, &["is done"]),
@@ -125,6 +125,20 @@ fn others() -> Vec<Row> {
         ("cloud list", "GET /project/main/clouds", Value::Null, &["Services can be in 1 region.", "local-north"]),
         ("run list pg-1", "GET /project/main/service/pg-1/run", Value::Null, &["Service pg-1 has 1 run.", "r7"]),
         ("run watch r7", "GET /project/main/run/r7", Value::Null, &["create pg-1 is done"]),
+    ]
+}
+
+fn regions() -> Vec<Row> {
+    let lag = &["pg-1 would lose 1.4 s of work: local-south holds everything up to 2026-11-21 10:15:03 UTC."];
+    vec![
+        ("backup lag pg-1", "GET /project/main/service/pg-1/copies", Value::Null, lag),
+        ("backup lag", "GET /project/main/service/pg-1/copies", Value::Null, &["12 objects, 3.40 MB", "1.4 s"]),
+        (
+            "region list",
+            "GET /project/main/regions",
+            Value::Null,
+            &["Region local-north is down since 2026-11-21 10:15:04 UTC: a drill.", "up to 2026-11-21 10:15:03 UTC"],
+        ),
     ]
 }
 

@@ -9,6 +9,7 @@ mod access;
 mod answers;
 mod asked;
 mod canned;
+mod drills;
 mod lag;
 mod refused;
 mod tls;

@@ -22,6 +22,45 @@ pub struct ServiceCopy {
     pub deleted_at: Option<String>,
 }
 
+/// A region, and what of the project is in it.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct Region {
+    pub region: String,
+    pub provider: String,
+    /// `up` or `down`.
+    pub state: String,
+    pub since: Option<String>,
+    pub reason: Option<String>,
+    pub services: Vec<RegionService>,
+}
+
+impl Region {
+    /// Whether nothing in it can be reached.
+    pub fn is_down(&self) -> bool {
+        self.state == "down"
+    }
+}
+
+/// A service whose first region it is.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct RegionService {
+    pub service_name: String,
+    pub state: String,
+    pub restorable: Vec<Restorable>,
+}
+
+/// The moments that can be restored in a region.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct Restorable {
+    pub region: String,
+    pub from: Option<String>,
+    /// `None`: now.
+    pub to: Option<String>,
+}
+
 /// A further region of a backup.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]

@@ -2,10 +2,12 @@
 
 mod common;
 mod others;
+mod region;
 mod service;
 
 pub use common::{ApiArgs, WaitArgs};
 pub use others::{BackupVerb, CloudArgs, CloudVerb, ProjectArgs, ProjectVerb, RunArgs, RunVerb, UserArgs, UserVerb};
+pub use region::{RegionArgs, RegionVerb};
 pub use service::{CreateArgs, ServiceArgs, ServiceVerb, State, UpdateArgs};
 
 #[cfg(test)]
@@ -45,6 +47,9 @@ mod tests {
             "farshore project create test --cloud local-south",
             "farshore project use test",
             "farshore cloud list",
+            "farshore region list --json",
+            "farshore region fail local-north --data /srv/farshore --yes",
+            "farshore region return local-north --data /srv/farshore",
             "farshore user list pg-1",
             "farshore user create pg-1 dora",
             "farshore user password-reset pg-1 dora --password-file new",
@@ -68,6 +73,7 @@ mod tests {
             "farshore service wait pg-1 --state gone",
             "farshore service wait pg-1 --timeout-s 0",
             "farshore backup list",
+            "farshore region fail",
             "farshore run watch",
         ] {
             assert!(!parses(line), "{line}");
