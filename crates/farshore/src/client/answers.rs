@@ -38,6 +38,7 @@ pub struct Service {
     pub termination_protection: bool,
     pub service_uri: String,
     pub service_uri_params: BTreeMap<String, String>,
+    pub user_config: Value,
     pub users: Vec<User>,
     pub databases: Vec<String>,
     pub node_states: Vec<Node>,

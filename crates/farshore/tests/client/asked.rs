@@ -129,6 +129,8 @@ fn others() -> Vec<Row> {
 }
 
 fn regions() -> Vec<Row> {
+    let fork = json!({"service_name": "pg-1-local-south", "service_type": "pg", "plan": "startup-4",
+                      "cloud": "local-south", "user_config": {"service_to_fork_from": "pg-1"}});
     let lag = &["pg-1 would lose 1.4 s of work: local-south holds everything up to 2026-11-21 10:15:03 UTC."];
     vec![
         ("backup lag pg-1", "GET /project/main/service/pg-1/copies", Value::Null, lag),
@@ -138,6 +140,18 @@ fn regions() -> Vec<Row> {
             "GET /project/main/regions",
             Value::Null,
             &["Region local-north is down since 2026-11-21 10:15:04 UTC: a drill.", "up to 2026-11-21 10:15:03 UTC"],
+        ),
+        (
+            "region fork-all local-north --to local-south",
+            "POST /project/main/service",
+            fork,
+            &["pg-1-local-south is being made in local-south", "1 service of local-north"],
+        ),
+        (
+            "region fork-all local-north --to local-south --wait",
+            "GET /project/main/service/pg-1-local-south",
+            Value::Null,
+            &["pg-1-local-south is running in local-south", "each has a running fork"],
         ),
     ]
 }

@@ -10,6 +10,7 @@ mod answers;
 mod asked;
 mod canned;
 mod drills;
+mod forks;
 mod lag;
 mod refused;
 mod tls;

@@ -7,7 +7,7 @@ mod service;
 
 pub use common::{ApiArgs, WaitArgs};
 pub use others::{BackupVerb, CloudArgs, CloudVerb, ProjectArgs, ProjectVerb, RunArgs, RunVerb, UserArgs, UserVerb};
-pub use region::{RegionArgs, RegionVerb};
+pub use region::{ForkAllArgs, RegionArgs, RegionVerb};
 pub use service::{CreateArgs, ServiceArgs, ServiceVerb, State, UpdateArgs};
 
 #[cfg(test)]
@@ -48,6 +48,8 @@ mod tests {
             "farshore project use test",
             "farshore cloud list",
             "farshore region list --json",
+            "farshore region fork-all local-north --to local-south",
+            "farshore region fork-all local-north --to local-south --suffix -again --wait --timeout-s 60",
             "farshore region fail local-north --data /srv/farshore --yes",
             "farshore region return local-north --data /srv/farshore",
             "farshore user list pg-1",
@@ -74,6 +76,7 @@ mod tests {
             "farshore service wait pg-1 --timeout-s 0",
             "farshore backup list",
             "farshore region fail",
+            "farshore region fork-all local-north",
             "farshore run watch",
         ] {
             assert!(!parses(line), "{line}");

@@ -3,6 +3,7 @@
 mod drill;
 mod elsewhere;
 mod fail;
+mod fork_all;
 mod giveback;
 mod list;
 
@@ -18,6 +19,7 @@ use super::caller::Client;
 pub fn run(client: &Client, folder: Option<&Path>, verb: &RegionVerb) -> Result<ExitCode> {
     match verb {
         RegionVerb::List => list::run(client),
+        RegionVerb::ForkAll(args) => fork_all::run(client, args),
         RegionVerb::Fail { region, yes: false } => fail::after_a_question(client, folder, region),
         RegionVerb::Fail { region, yes: true } => fail::at_once(client, folder, region),
         RegionVerb::Return { region } => giveback::run(client, folder, region),

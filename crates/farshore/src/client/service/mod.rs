@@ -1,6 +1,6 @@
 //! `farshore service`: the life of services, one verb per file.
 
-mod ask;
+pub mod ask;
 mod create;
 mod get;
 mod list;
@@ -8,7 +8,7 @@ mod logs;
 mod terminate;
 mod undelete;
 mod update;
-mod wait;
+pub mod wait;
 
 use std::process::ExitCode;
 
