@@ -43,6 +43,10 @@ impl Copies {
         match all.get(&key) {
             Some(following) if following.from() == order.from && following.is_alive() => {
                 following.set_keep(order.keep);
+                // Whoever orders it knows both ends to be there: what rests does not wait for the end of its pause.
+                if following.view().paused.is_some() {
+                    following.wake();
+                }
                 return Ok(());
             }
             None if all.len() >= COPIES_MAX => {

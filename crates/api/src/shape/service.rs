@@ -129,6 +129,9 @@ fn metadata(overview: &Overview) -> Object {
     if let Some(node) = overview.node.as_ref().filter(|node| node.state == NodeState::Ready) {
         metadata.insert("data_at_risk_seconds".to_string(), json!(node.at_risk_s));
     }
+    if let Some(down) = &overview.region_down {
+        metadata.insert("region_down_since".to_string(), json!(down.since.to_string()));
+    }
     let newest = |copy: &farshore_control::copies::Shown| {
         let last = copy.windows.last()?;
         Some((copy.region.clone(), json!({ "from": last.from_at.to_string(), "to": last.to_at.to_string() })))

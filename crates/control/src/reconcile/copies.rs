@@ -1,6 +1,7 @@
 //! Copies are ordered again and again, so that an agent that forgot them with its process takes them up; those that are no longer wanted
 //! are destroyed after their grace period; one that is further behind than it may be is told, once.
 
+use farshore_store::backups;
 use farshore_store::copies::{self, Copy};
 use farshore_store::services::{self, Service};
 use farshore_types::{Plan, Result, ServiceType};
@@ -9,7 +10,7 @@ use super::each_service;
 use crate::copies::{Condition, Shown, of_service};
 use crate::hosts::CopyOrder;
 use crate::policy::retention;
-use crate::upkeep::config;
+use crate::upkeep::{config, keep_stock};
 use crate::{Control, catalog, events};
 
 /// Copies that are destroyed, and terminated services whose copies are finished, in one call.
@@ -21,7 +22,10 @@ const FIRST_US: i64 = 10 * 60 * 1_000_000;
 pub fn copy(control: &Control) -> Result<()> {
     each_service(control, "the copies of a service", |service| {
         order(control, &service)?;
-        of_service(control, &service)?.iter().try_for_each(|copy| tell(control, &service, copy))
+        of_service(control, &service)?.iter().try_for_each(|copy| {
+            look(control, &service, copy)?;
+            tell(control, &service, copy)
+        })
     })?;
     // What was terminated may come back: its copies are brought to their end.
     for service in control.store.read(|tx| services::deleted_until(tx, tx.now(), AT_ONCE))? {
@@ -45,6 +49,8 @@ fn order(control: &Control, service: &Service) -> Result<()> {
         let (service, from) = (service.id.clone(), from.clone());
         // A region that is down keeps nothing from the others.
         let outcome = match row.ends_at {
+            // Both ends must answer; the copy that rests until then goes on when it is ordered again.
+            None if control.regions.is_down(&row.region) || control.regions.is_down(from.as_str()) => continue,
             None => control.hosts.copy(&CopyOrder { service, from, to, keep }),
             Some(_) => control.hosts.end_copy(&service, &to),
         };
@@ -53,6 +59,18 @@ fn order(control: &Control, service: &Service) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// A copy that is whole is read at once, so that its newest backup is shown and used without waiting for the next look at its region.
+fn look(control: &Control, service: &Service, copy: &Shown) -> Result<()> {
+    let newest = control.store.read(|tx| backups::of_region(tx, &service.id, &service.region, 1))?;
+    let known = newest.first().is_none_or(|newest| copy.backups.iter().any(|held| held.name == newest.name));
+    if known || !copy.view.compared || copy.view.waiting_backups > 0 || control.regions.is_down(&copy.region) {
+        return Ok(());
+    }
+    let region = control.settings.region(&copy.region)?.name.clone();
+    let stock = control.hosts.stock(&region, &service.id)?;
+    control.store.write(|tx| keep_stock(tx, &service.id, &copy.region, &stock, tx.now()))
 }
 
 /// An event when a copy falls behind its objective, and one when it has caught up.

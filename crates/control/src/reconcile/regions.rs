@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use farshore_store::{runs, services};
 use farshore_types::{Generation, RegionName, Result};
 
-use super::each_service;
+use super::{each_service, regions_of};
 use crate::regions::Turn;
+use crate::upkeep::keep_stock;
 use crate::{Control, events};
 
 /// Asks one region whether it answers.
@@ -16,13 +17,28 @@ pub fn probe(control: &Control, region: &RegionName) -> Result<()> {
         Turn::None => Ok(()),
         Turn::Down(down) => {
             tracing::warn!(%region, reason = %down.reason, "a region does not answer");
-            tell(control, region, "region_down", &format!("Region {region} does not answer: {}", down.reason))
+            tell(control, region, "region_down", &format!("Region {region} does not answer: {}", down.reason))?;
+            look_elsewhere(control, region)
         }
         Turn::Up(since) => {
             tracing::info!(%region, "a region answers again");
             tell(control, region, "region_up", &format!("Region {region} answers again; it did not since {since}"))
         }
     }
+}
+
+/// What can be restored elsewhere is read at once: somebody will ask for it now.
+fn look_elsewhere(control: &Control, lost: &RegionName) -> Result<()> {
+    each_service(control, "reading the copies of a lost region", |service| {
+        if service.region != lost.as_str() {
+            return Ok(());
+        }
+        for region in regions_of(control, &service)? {
+            let stock = control.hosts.stock(&region, &service.id)?;
+            control.store.write(|tx| keep_stock(tx, &service.id, region.as_str(), &stock, tx.now()))?;
+        }
+        Ok(())
+    })
 }
 
 /// An event in every project that has a service there.

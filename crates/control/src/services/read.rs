@@ -11,6 +11,7 @@ use crate::Control;
 use crate::access::no_project;
 use crate::copies::{self, Shown};
 use crate::hosts::{LogLine, NodeView};
+use crate::regions::Down;
 
 /// Backups of a service that are shown.
 const BACKUPS_MAX: u32 = 10_000;
@@ -27,6 +28,8 @@ pub struct Overview {
     pub backups: Vec<Backup>,
     /// Its copies in further regions.
     pub copies: Vec<Shown>,
+    /// Since when its region does not answer.
+    pub region_down: Option<Down>,
     /// Its runs, newest first.
     pub runs: Vec<runs::Run>,
     /// What its owner should know.
@@ -71,7 +74,8 @@ pub fn overview(control: &Control, service: Service) -> Result<Overview> {
     let copies = copies::of_service(control, &service)?;
     let mut notices = lost(control, &service, &copies);
     notices.extend(self::notices(&service, node.as_ref(), &runs));
-    Ok(Overview { service, node, backups, copies, runs, notices })
+    let region_down = control.regions.down(&service.region);
+    Ok(Overview { service, node, backups, copies, region_down, runs, notices })
 }
 
 /// Backups and windows of a service in a region, as they were last read there.

@@ -54,6 +54,8 @@ pub struct Metadata {
     pub major: Option<Value>,
     /// Seconds of data that would be lost with the node now.
     pub data_at_risk_seconds: Option<f64>,
+    /// Since when its region does not answer.
+    pub region_down_since: Option<String>,
 }
 
 /// A node.

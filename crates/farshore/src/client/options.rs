@@ -88,7 +88,10 @@ fn as_type(word: &str, text: &str) -> Option<Value> {
             "false" | "0" | "off" | "no" => Some(Value::Bool(false)),
             _ => None,
         },
-        "array" if text.starts_with('[') => json().filter(Value::is_array),
+        // Others write lists as Python does: with single quotes.
+        "array" if text.starts_with('[') => {
+            json().or_else(|| serde_json::from_str(&text.replace('\'', "\"")).ok()).filter(Value::is_array)
+        }
         "array" => Some(text.split(',').filter(|item| !item.is_empty()).map(|item| Value::from(item.trim())).collect()),
         "object" => json().filter(Value::is_object),
         _ => Some(Value::from(text)),
@@ -134,6 +137,7 @@ mod tests {
             ("pg.work_mem=8", json!({"pg": {"work_mem": 8}})),
             ("pg.jit=off", json!({"pg": {"jit": false}})),
             ("pg.log.line=a=b", json!({"pg": {"log.line": "a=b"}})),
+            ("additional_backup_regions=['local-south']", json!({"additional_backup_regions": ["local-south"]})),
             ("additional_backup_regions=local-south", json!({"additional_backup_regions": ["local-south"]})),
             ("additional_backup_regions=[]", json!({"additional_backup_regions": []})),
             ("unknown=true", json!({"unknown": true})),

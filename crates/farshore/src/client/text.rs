@@ -68,7 +68,12 @@ pub fn state(word: &str) -> String {
 /// Where a service is and what it does, in a sentence.
 pub fn headline(service: &Service) -> String {
     let (name, state, region) = (plain(&service.service_name), state(&service.state), plain(&service.cloud_name));
-    format!("Service {name} is {state} in {region}.")
+    match &service.metadata.region_down_since {
+        Some(since) => {
+            format!("Service {name} cannot be reached: {region} has not answered since {} UTC.", moment(since))
+        }
+        None => format!("Service {name} is {state} in {region}."),
+    }
 }
 
 /// How far a run is, on one line.

@@ -32,7 +32,7 @@ const DRILL: Duration = Duration::from_millis(200);
 /// How often copies are ordered.
 const COPY: Duration = Duration::from_secs(5);
 /// How often copies whose grace is over are destroyed.
-const END_COPIES: Duration = Duration::from_secs(60);
+const END_COPIES: Duration = Duration::from_secs(20);
 /// How often nodes are looked for that nobody wants.
 const SWEEP_NODES: Duration = Duration::from_secs(30);
 /// How often what regions hold is read.

@@ -45,7 +45,7 @@ fn a_full_disk_closes_a_service_for_writing_until_it_is_given_more() {
     let rows = ROWS_PER_MIB * u64::from(times(32, 400));
     let fill = "SELECT n, repeat(md5(n::text), 240) FROM generate_series(1, ";
     sql(&uri, &format!("INSERT INTO sold {fill}{rows}) n"));
-    let volume = site.world.data().join("host/nodes").join(site.id("shop"));
+    let volume = site.node(&site.id("shop"));
     let used = succeeds(std::process::Command::new("du").arg("-sB1").arg(&volume));
     let used: u64 = used.split_whitespace().next().unwrap().parse().unwrap();
     assert!(!warns(&site.service("shop")) && !is_read_only(&uri));

@@ -56,7 +56,11 @@ fn a_platform_that_is_killed_while_runs_are_under_way_finishes_them_and_loses_no
         assert_eq!(site.settle_running("base"), base);
         assert_eq!(sold(&base), rows);
         let forked = sold(&site.settle_running(&fork));
-        assert_eq!(forked, rows - 1, "all that was acknowledged when the fork was asked for, and no more");
+        // One that was killed starts over: then the newest moment may be a later one.
+        assert!(
+            (rows - 1..=rows).contains(&forked),
+            "{forked} of {rows}: all that was acknowledged when the fork was asked for"
+        );
         site.settle_running(&new);
         site.settle("cycle", if on { "RUNNING" } else { "POWEROFF" });
         if on {
@@ -70,7 +74,7 @@ fn a_platform_that_is_killed_while_runs_are_under_way_finishes_them_and_loses_no
         let fork_id = site.id(&fork);
         site.terminate(&fork);
         site.gone(&fork_id);
-        let nodes = std::fs::read_dir(site.world.data().join("host/nodes")).unwrap().count();
+        let nodes: usize = site.agents().iter().map(|nodes| std::fs::read_dir(nodes).unwrap().count()).sum();
         assert_eq!(nodes, 2 + usize::from(on), "a second node of something");
     }
     site.finish();

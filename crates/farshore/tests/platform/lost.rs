@@ -16,10 +16,10 @@ use super::support::{installed, wait_until};
 const TOLERANCE_US: i64 = 1_000_000;
 
 /// Rows by number, with the moment at which each was acknowledged.
-type Acknowledged = Arc<Mutex<BTreeMap<u64, i64>>>;
+pub type Acknowledged = Arc<Mutex<BTreeMap<u64, i64>>>;
 
 /// Commits rows one by one until the server is gone or it is told to stop.
-fn commit(uri: &str, sent: &AtomicU64, acknowledged: &Acknowledged, stop: &AtomicBool) {
+pub fn commit(uri: &str, sent: &AtomicU64, acknowledged: &Acknowledged, stop: &AtomicBool) {
     let (mut session, clock) = (Session::begin(uri), SystemClock::new());
     while !stop.load(Ordering::SeqCst) {
         let number = sent.fetch_add(1, Ordering::SeqCst) + 1;
@@ -46,7 +46,7 @@ impl Lost {
 
     /// The server goes on writing while its files vanish.
     fn remove(self, site: &mut Site) {
-        let node = site.world.data().join("host/nodes").join(site.id("shop"));
+        let node = site.node(&site.id("shop"));
         let version = node.join("data/PG_VERSION");
         let gone = if matches!(self, Lost::Data) { node.join("data") } else { node };
         if matches!(self, Lost::NodeUnseen) {

@@ -16,4 +16,5 @@ mod killed;
 mod lost;
 mod once;
 mod paused;
+mod regions;
 mod site;

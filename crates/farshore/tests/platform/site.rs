@@ -165,16 +165,27 @@ impl Site {
 
     /// Servers of a service: the processes that were started on its data.
     pub fn servers(&self, id: &str) -> usize {
-        let data = self.world.data().join("host/nodes").join(id).join("data").display().to_string();
+        let data = self.node(id).join("data").display().to_string();
         processes(&format!("-D {data}"))
+    }
+
+    /// The folders of all agents' nodes.
+    pub fn agents(&self) -> Vec<PathBuf> {
+        let regions = ["local-north", "local-south", "local-east"];
+        regions.iter().map(|region| self.world.data().join("host").join(region).join("nodes")).collect()
+    }
+
+    /// The folder of a service's node, or where it would be.
+    pub fn node(&self, id: &str) -> PathBuf {
+        let all: Vec<PathBuf> = self.agents().iter().map(|nodes| nodes.join(id)).collect();
+        all.iter().find(|node| node.exists()).unwrap_or(&all[0]).clone()
     }
 
     /// Waits until nothing is left of a terminated service: no node, no process, no user of the operating system.
     pub fn gone(&self, id: &str) {
-        let node = self.world.data().join("host/nodes").join(id);
-        wait_until(&format!("{id} is gone"), || self.is_idle(id) && !node.exists());
+        wait_until(&format!("{id} is gone"), || self.is_idle(id) && !self.node(id).exists());
         self.check_runs(id);
-        assert_eq!(processes(&node.display().to_string()), 0, "{id}");
+        assert_eq!(processes(&format!("nodes/{id}/")), 0, "{id}");
         if geteuid().is_root() {
             let random = id.rsplit_once('-').unwrap().1;
             assert!(!fs::read_to_string("/etc/passwd").unwrap().contains(random), "the user of {id} is left");

@@ -66,15 +66,17 @@ fn only_the_way_to_the_nodes_is_open_to_others() {
         ("keys/local-east.key", 0o600),
         ("regions", 0o700),
         ("host", 0o711),
-        ("host/orders", 0o700),
-        ("host/nodes", 0o711),
+        ("drills", 0o700),
+        ("host/local-north", 0o711),
+        ("host/local-north/orders", 0o700),
+        ("host/local-north/nodes", 0o711),
     ] {
         assert_eq!(mode(&data.join(name)), expect, "{name:?}");
     }
     let mut names: Vec<String> =
         fs::read_dir(&data).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
-    assert_eq!(names.len(), 10, "nothing that the table above does not have: {names:?}");
+    assert_eq!(names.len(), 11, "nothing that the table above does not have: {names:?}");
 }
 
 #[test]

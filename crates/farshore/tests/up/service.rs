@@ -48,5 +48,7 @@ fn a_service_outlives_its_platform_and_comes_back_after_all_databases_were_stopp
     let (status, body) = up.ask("DELETE", SERVICE, "");
     assert_eq!(status, 200, "{body}");
     wait_until("the node is gone", || !takes_connections(port));
-    wait_until("its folder is gone", || std::fs::read_dir(world.data().join("host/nodes")).unwrap().next().is_none());
+    wait_until("its folder is gone", || {
+        std::fs::read_dir(world.data().join("host/local-north/nodes")).unwrap().next().is_none()
+    });
 }
