@@ -1,7 +1,7 @@
 //! The separate processes of the demo: this same program, started anew with nothing but its arguments.
 //!
-//! Two of them run for minutes (the first region's platform, the second region's copier); they are ended when their handle is
-//! dropped, so no way out of the demo leaves them behind. The others run to their end, within a deadline.
+//! One of them runs for minutes, the first region's platform; it is ended when its handle is dropped, so no way out of the demo leaves
+//! it behind. The others run to their end, within a deadline.
 
 use std::fs;
 use std::path::{Path, PathBuf};

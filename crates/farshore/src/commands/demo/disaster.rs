@@ -1,4 +1,4 @@
-//! The loss of the first region: its platform, every process of its server and the copier get SIGKILL, then its folder is removed, with
+//! The loss of the first region: its platform, with the copier in it, and every process of its server get SIGKILL, then its folder is removed, with
 //! database, store, keys, data. What a machine forgets when it dies (shared memory) is removed too.
 
 use std::fs;
@@ -10,7 +10,6 @@ use farshore_types::error::ErrorContext;
 use farshore_types::{Error, Program, Result, Timestamp};
 use rustix::process::Signal;
 
-use super::children::Child;
 use super::north::North;
 use super::scene::{Scene, end_all};
 use super::workload::Workload;
@@ -31,7 +30,7 @@ pub struct Destroyed {
 }
 
 /// Destroys the region under load.
-pub fn destroy(scene: &Scene, north: &North, copier: &Child, workload: &Workload) -> Result<Destroyed> {
+pub fn destroy(scene: &Scene, north: &North, workload: &Workload) -> Result<Destroyed> {
     let (region, clock) = (scene.north(), scene.clock());
     let data = north.volume.join("data");
     let memory = Memory::of(&data)?;
@@ -40,7 +39,6 @@ pub fn destroy(scene: &Scene, north: &North, copier: &Child, workload: &Workload
     let at = clock.now();
     north.platform.kill()?;
     end_all(&data, Signal::KILL, &**clock)?;
-    copier.kill()?;
     fs::remove_dir_all(&region).doing("remove", region.display())?;
     memory.remove(scene)?;
     scene.forget_user(&north.volume)?;

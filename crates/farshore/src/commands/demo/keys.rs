@@ -1,14 +1,13 @@
-//! The keys: that of the second region is made where it belongs; the recovery key is the one that the platform printed.
+//! The keys, as the platform has made them: that of the second region is kept there, too; the recovery key is moved away.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use farshore_agent::durable::{self, Rights};
 use farshore_types::error::ErrorContext;
 use farshore_types::{Error, Result};
-use farshore_vault::Recipient;
 
-use super::scene::Scene;
-use crate::commands::keygen;
+use super::scene::{SOUTH, Scene};
 use crate::platform::Place;
 
 /// The key files.
@@ -17,17 +16,16 @@ pub struct Keys {
     pub south: PathBuf,
     /// Kept by people.
     pub recovery: PathBuf,
-    /// The public half of the second region's.
-    pub south_public: Recipient,
 }
 
 impl Keys {
-    /// Makes the second region's key.
-    pub fn make(scene: &Scene) -> Result<Keys> {
+    /// Keeps the second region's key in that region: with it and the store there everything can be restored.
+    pub fn keep(scene: &Scene) -> Result<Keys> {
         let (south, recovery) = (scene.south().join("region.key"), scene.outside().join("recovery.key"));
-        let recipients = keygen::make(&south)?.recipients();
-        let south_public = recipients.into_iter().next().ok_or_else(|| Error::bug("a new key file holds no key"))?;
-        Ok(Keys { south, recovery, south_public })
+        let made = Place::existing(Some(&scene.north()))?.region_key(SOUTH);
+        let key = fs::read(&made).doing("read", made.display())?;
+        durable::write(&south, &key, Rights::PRIVATE)?;
+        Ok(Keys { south, recovery })
     }
 
     /// Moves the recovery key away from the platform, as the platform asks when it starts.

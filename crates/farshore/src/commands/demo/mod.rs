@@ -1,13 +1,14 @@
 //! `farshore demo`: the main job on a real PostgreSQL. A region is backed up, copied, lost; the other one gives everything back.
 //!
 //! What is shown is measured, what is claimed is checked, and the exit status is 0 only if all of it matched. The parts are
-//! processes of their own: the first region's platform, the second region's copier, and a fresh one for each fork, which gets a
+//! processes of their own: the first region's platform, and a fresh one for each fork, which gets a
 //! store's address and a key file. Whatever ends the demo, nothing that it started goes on, unless `--keep` asks for it.
 
 mod acknowledged;
+mod arrived;
 mod checks;
 mod children;
-mod copier;
+
 mod disaster;
 mod forks;
 mod kept;

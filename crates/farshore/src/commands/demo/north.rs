@@ -6,15 +6,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use farshore_types::error::ErrorContext;
-use farshore_types::{Error, Progress, Result, SystemEntropy, units};
+use farshore_types::{Error, Progress, Result, units};
+use farshore_vault::Repository;
 use farshore_vault::format::manifest::BackupKind;
-use farshore_vault::{Recipient, Repository};
 use serde::Serialize;
 use serde_json::json;
 
 use super::children::Child;
 use super::keys::{store_url, text};
-use super::scene::{REGION, Scene};
+use super::scene::{REGION, SOUTH, Scene};
 use crate::client::answers::{Run, Service, part};
 use crate::client::args::ApiArgs;
 use crate::client::caller::Client;
@@ -69,8 +69,13 @@ pub struct North {
 
 /// Starts the platform; gives it and a client of its API.
 pub fn up(scene: &Scene) -> Result<(Child, Client)> {
-    let folder = scene.north();
-    let args = ["up", "--data", text(&folder)?, "--listen", "127.0.0.1:0"];
+    let (folder, settings) = (scene.north(), scene.outside().join("platform.toml"));
+    let region = format!(
+        "[[regions]]\nname = \"{SOUTH}\"\nprovider = \"local\"\ndescription = \"The second region\"\nstore = \"{}\"\n",
+        store_url(&scene.south_store())
+    );
+    std::fs::write(&settings, region).doing("write", settings.display())?;
+    let args = ["up", "--data", text(&folder)?, "--listen", "127.0.0.1:0", "--config", text(&settings)?];
     let platform = Child::start(scene, "farshore up", &args, &scene.outside().join("up.log"))?;
     let address = Place::of(Some(&folder))?.address();
     scene.wait_for("the start of the platform", START_PATIENCE, &mut || {
@@ -130,12 +135,13 @@ impl North {
         }
     }
 
-    /// Lets the key of another region open the service's backups, with the key of this one: only public keys travel.
-    pub fn admit(&self, scene: &Scene, key: &Recipient) -> Result<()> {
-        let place = Place::existing(Some(&scene.north()))?;
-        let identity = stores::identity(&place.region_key(REGION))?;
-        self.repository(scene)?.unlock(&identity)?.add_recipient(key, &SystemEntropy)?;
-        scene.note("region south's key was added to the keys that open its backups");
+    /// Asks for copies in the second region.
+    pub fn copy_to_south(&self, scene: &Scene) -> Result<()> {
+        let asked = json!({"user_config": {"additional_backup_regions": [SOUTH]}});
+        self.client.api.put(&self.client.path(&["service", SERVICE])?, &asked).doing("copy backups of", SERVICE)?;
+        scene.note(&format!(
+            "additional_backup_regions=[\"{SOUTH}\"]: backups and log are pulled into region south, without a key"
+        ));
         Ok(())
     }
 

@@ -10,7 +10,7 @@ use farshore_types::{Error, Result, Timestamp, units};
 
 use super::acknowledged::{self, Until, pace};
 use super::checks::{self, Check, Truth, verified};
-use super::children::{Child, farshore};
+use super::children::farshore;
 use super::disaster::{Destroyed, destroy};
 use super::forks::{FORK_SERVICE, Made, Order, South, refused};
 use super::keys::{Keys, store_url, text};
@@ -20,7 +20,7 @@ use super::scene::Scene;
 use super::session::Login;
 use super::source::{self, DATABASE, Known};
 use super::workload::{WRITERS, Workload};
-use super::{copier, kept};
+use super::{arrived, kept};
 use crate::progress;
 
 /// Scale of pgbench: about 15 MB each.
@@ -109,7 +109,7 @@ pub fn play(scene: &Scene, small: bool, report: &mut Report) -> Result<Option<Pa
 fn regions(scene: &Scene) -> Result<(North, Keys)> {
     scene.step(
         1,
-        "Region north: `farshore up` runs a platform, a service is asked for through its API. Region south: a store.",
+        "Region north: `farshore up` runs a platform, a service is asked for through its API. Region south: a store that it knows.",
     )?;
     scene.copy_program()?;
     for folder in [scene.south(), scene.outside(), scene.forks()] {
@@ -117,10 +117,9 @@ fn regions(scene: &Scene) -> Result<(North, Keys)> {
     }
     scene.note(&format!("everything lies in {}", scene.folder.display()));
     let (platform, client) = north::up(scene)?;
-    let keys = Keys::make(scene)?;
+    let keys = Keys::keep(scene)?;
     keys.move_recovery(scene)?;
     let north = North::create(scene, platform, client)?;
-    north.admit(scene, &keys.south_public)?;
     Ok((north, keys))
 }
 
@@ -140,18 +139,18 @@ fn first_region(scene: &Scene, spans: &Spans, report: &mut Report) -> Result<(Tr
     let log = scene.outside().join("acknowledged.log");
     let workload = Workload::start(login.clone(), spans.scale, &log, scene.clock().clone())?;
     let south = South { store: store_url(&scene.south_store()), service: north.service.clone() };
-    let copier = backups(scene, spans, &north, (&south, &workload, &log), report)?;
+    backups(scene, spans, &north, (&south, &workload, &log), report)?;
 
     scene.step(5, "A moment is marked; then the mistake, more commits, and the end of region north.")?;
     let mark = mark(scene, &north)?;
     scene.pause(spans.after_mark)?;
     mistake(scene, &login, &mark)?;
     scene.pause(spans.after_mistake)?;
-    copier::await_moment(scene, &south, &copier, mark.moment)?;
+    arrived::await_moment(scene, &south, &north, mark.moment)?;
     workload.check()?;
-    let destroyed = destroy(scene, &north, &copier, &workload)?;
+    let destroyed = destroy(scene, &north, &workload)?;
     scene.note(&format!(
-        "{}: farshore up, {} processes of the server and the copier were killed; {} is gone with database, store, keys, data",
+        "{}: farshore up with its copier and {} processes of the server were killed; {} is gone with database, store, keys, data",
         destroyed.at,
         destroyed.processes,
         scene.north().display()
@@ -178,7 +177,7 @@ fn backups(
     north: &North,
     (south, workload, log): (&South, &Workload, &Path),
     report: &mut Report,
-) -> Result<Child> {
+) -> Result<()> {
     let began = scene.clock().now();
     scene.pause(spans.baseline)?;
     let full_began = scene.clock().now();
@@ -189,7 +188,7 @@ fn backups(
     scene.note(
         "the first is full by the platform's own rule: the chain has outgrown the full backup of the empty service",
     );
-    let copier = copier::start(scene, south)?;
+    north.copy_to_south(scene)?;
     let full = north.backup(scene, "full backup", true)?;
     let full_ended = scene.clock().now();
     scene.pause(spans.after_full)?;
@@ -198,9 +197,9 @@ fn backups(
     let commits = acknowledged::read(log)?;
     (report.before, report.during) = (pace(&commits, began, full_began), pace(&commits, full_began, full_ended));
     say_backups(scene, report, &full, &incremental);
-    copier::await_backup(scene, south, &copier, incremental.sequence)?;
+    arrived::await_backup(scene, south, north, incremental.sequence)?;
     (report.full, report.incremental) = (Some(full), Some(incremental));
-    Ok(copier)
+    Ok(())
 }
 
 fn say_backups(scene: &Scene, report: &Report, full: &Taken, incremental: &Taken) {

@@ -23,6 +23,8 @@ use rustix::process::Signal;
 
 use crate::output;
 
+/// The name of the second region on the platform.
+pub const SOUTH: &str = "south";
 /// The first region, as its platform calls it.
 pub const REGION: &str = "local-north";
 /// How long a process may take to end after a signal.

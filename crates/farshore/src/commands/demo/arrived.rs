@@ -1,4 +1,4 @@
-//! The second region's copier, and what has arrived there: seen from outside, without a key.
+//! What has arrived in the second region: seen from outside, without a key. The platform copies it there by itself.
 
 use std::time::Duration;
 
@@ -6,23 +6,13 @@ use farshore_types::{Result, Timestamp};
 use farshore_vault::Repository;
 use farshore_vault::journal::{WAL, chains};
 
-use super::children::Child;
 use super::forks::South;
-use super::keys::store_url;
+use super::north::North;
 use super::scene::Scene;
 use crate::stores;
 
 /// For copies to arrive.
 const PATIENCE: Duration = Duration::from_secs(300);
-
-/// Starts the copier of the second region.
-pub fn start(scene: &Scene, south: &South) -> Result<Child> {
-    let from = store_url(&scene.north_store());
-    let args = ["copy", "--from", &from, "--to", &south.store, "--interval-ms", "1000"];
-    let copier = Child::start(scene, "the copier", &args, &scene.south().join("copier.log"))?;
-    scene.note(&format!("copier {} follows north into south; it has no key", copier.pid()));
-    Ok(copier)
-}
 
 /// What the second region holds of the service; `None` while that is nothing.
 fn copy(scene: &Scene, south: &South) -> Result<Option<Repository>> {
@@ -34,10 +24,10 @@ fn copy(scene: &Scene, south: &South) -> Result<Option<Repository>> {
 }
 
 /// Waits until the second region has a backup.
-pub fn await_backup(scene: &Scene, south: &South, copier: &Child, sequence: u32) -> Result<()> {
+pub fn await_backup(scene: &Scene, south: &South, north: &North, sequence: u32) -> Result<()> {
     let began = scene.clock().monotonic();
     scene.wait_for("the copy of the backups", PATIENCE, &mut || {
-        copier.check()?;
+        north.platform.check()?;
         let Some(copy) = copy(scene, south)? else { return Ok(None) };
         let there = copy.backups()?.iter().any(|name| name.id.sequence == sequence);
         Ok(there.then_some(()))
@@ -48,9 +38,9 @@ pub fn await_backup(scene: &Scene, south: &South, copier: &Child, sequence: u32)
 }
 
 /// Waits until the second region has the log of a moment.
-pub fn await_moment(scene: &Scene, south: &South, copier: &Child, moment: Timestamp) -> Result<()> {
+pub fn await_moment(scene: &Scene, south: &South, north: &North, moment: Timestamp) -> Result<()> {
     scene.wait_for("the copy of the log", PATIENCE, &mut || {
-        copier.check()?;
+        north.platform.check()?;
         let Some(copy) = copy(scene, south)? else { return Ok(None) };
         let chains = chains::list(&copy, WAL)?;
         Ok(chains.chains.last().filter(|chain| chain.moment > moment).map(drop))
