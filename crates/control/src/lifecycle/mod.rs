@@ -2,5 +2,6 @@
 
 mod crashes;
 mod forks;
+mod further;
 mod lives;
 mod scene;
