@@ -321,3 +321,63 @@ fn the_journal_is_followed_cheaply_across_blocks_timelines_marks_and_holes() {
             .collect::<Vec<_>>()
     );
 }
+
+/// A store whose next listing was under way when an object was put: it shows what came after it, and not the object itself.
+#[derive(Debug)]
+struct Growing {
+    inner: Arc<dyn ObjectStore>,
+    unseen: std::sync::Mutex<Option<String>>,
+}
+
+impl ObjectStore for Growing {
+    fn put_new(&self, name: &str, body: bytes::Bytes) -> Result<()> {
+        self.inner.put_new(name, body)
+    }
+    fn get(&self, name: &str) -> Result<bytes::Bytes> {
+        self.inner.get(name)
+    }
+    fn get_range(&self, name: &str, range: std::ops::Range<u64>) -> Result<bytes::Bytes> {
+        self.inner.get_range(name, range)
+    }
+    fn head(&self, name: &str) -> Result<farshore_objects::ObjectInfo> {
+        self.inner.head(name)
+    }
+    fn list(&self, prefix: &str, each: &mut dyn FnMut(farshore_objects::ObjectInfo) -> Result<()>) -> Result<()> {
+        let unseen = self.unseen.lock().unwrap().take_if(|name| name.starts_with(prefix));
+        self.inner.list(prefix, &mut |info| if unseen.as_ref() == Some(&info.name) { Ok(()) } else { each(info) })
+    }
+    fn delete(&self, name: &str) -> Result<()> {
+        self.inner.delete(name)
+    }
+    fn copy_from(&self, source: &dyn ObjectStore, source_name: &str, name: &str) -> Result<u64> {
+        self.inner.copy_from(source, source_name, name)
+    }
+}
+
+#[test]
+fn a_listing_of_a_growing_log_that_misses_an_object_makes_no_hole_in_the_copy() {
+    let source = source();
+    let (vault, entropy) = (&source.bench.vault, &source.bench.entropy);
+    let growing = Arc::new(Growing { inner: source.bench.store.clone(), unseen: std::sync::Mutex::default() });
+    let grown = Repository::open(growing.clone()).unwrap();
+    for anew in [true, false] {
+        let target = memory_of(source.repository());
+        let mut watermark = Watermark::default();
+        if !anew {
+            watermark = copy_journal(&grown, &target, &watermark).unwrap();
+        }
+        let end = chains(&grown).last().unwrap().2;
+        let (middle, last) =
+            (end / BLOCK_BYTES * BLOCK_BYTES + BLOCK_BYTES, end / BLOCK_BYTES * BLOCK_BYTES + BLOCK_BYTES + 9);
+        let (missed, _) = log::put(vault, 2, (end, middle), entropy);
+        log::put(vault, 2, (middle, last), entropy);
+        *growing.unseen.lock().unwrap() = Some(missed.to_string());
+        while watermark.newest(WAL).is_none_or(|(_, reached, _)| reached < Position(last)) {
+            watermark = copy_journal(&grown, &target, &watermark).unwrap();
+        }
+        let held = chains(&target);
+        assert_eq!(held.last().unwrap().2, last);
+        assert_eq!(held.iter().filter(|(timeline, _, _)| *timeline == 2).count(), 1, "a hole: {held:?}");
+        assert_eq!(watermark.resumed().unwrap().2, Position(1000), "{anew}: nothing is taken for a gap");
+    }
+}

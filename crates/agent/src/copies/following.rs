@@ -4,18 +4,19 @@
 //! What fails is tried again from the last durable position, with growing pauses, and is shown as the reason for the pause. So is a store
 //! that does not answer at all: the reason is then found by looking when it last did.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
 use farshore_objects::{Meter, ObjectStore, Scoped, Verb};
 use farshore_types::error::ErrorContext;
-use farshore_types::{ErrorKind, Progress, Result};
+use farshore_types::{ErrorKind, Progress, Result, Timestamp};
 use farshore_vault::Repository;
-use farshore_vault::care::copy::{Settings, Watermark, copy_backup, copy_journal, ensure_repository};
+use farshore_vault::care::copy::{Settings, Watermark, copy_backup, ensure_repository, follow_journal};
 use farshore_vault::care::retention::Keep;
 
-use super::order::{CopyOrder, Ground};
+use super::order::{CopyOrder, Ground, Known};
 use super::pending;
 use super::view::{Copied, Part, Shown};
 
@@ -44,6 +45,8 @@ struct Work {
     shown: Shown,
     stop: Progress,
     heard: Heard,
+    /// How often what was known of the target turned out not to be true any more: both threads begin anew.
+    anew: AtomicU64,
 }
 
 /// When the stores answered last.
@@ -76,15 +79,21 @@ struct Pair {
     source: Repository,
     bulk: Repository,
     target: Repository,
-    /// The target was made just now: whatever was known of it is not true any more.
-    made: bool,
 }
 
 impl Following {
     /// Starts both threads.
     pub fn begin(order: CopyOrder, ground: Ground) -> Result<Following> {
         let (keep, heard) = (Mutex::new(order.keep), Heard::default());
-        let work = Arc::new(Work { order, ground, keep, shown: Shown::default(), stop: Progress::default(), heard });
+        let work = Arc::new(Work {
+            order,
+            ground,
+            keep,
+            shown: Shown::default(),
+            stop: Progress::default(),
+            heard,
+            anew: AtomicU64::new(0),
+        });
         let mut following = Following { work: work.clone(), threads: Vec::new() };
         let log = work.clone();
         following.spawn("copy-log", move || log.follow_log())?;
@@ -106,6 +115,17 @@ impl Following {
     /// Takes another rule of retention.
     pub fn set_keep(&self, keep: Keep) {
         *self.work.keep.lock().unwrap_or_else(PoisonError::into_inner) = keep;
+    }
+
+    /// Asks both threads to stop.
+    pub fn stop(&self) {
+        self.work.stop.stop();
+        self.work.shown.wake();
+    }
+
+    /// Whether any thread still works.
+    pub fn works(&self) -> bool {
+        self.threads.iter().any(|thread| !thread.is_finished())
     }
 
     /// Whether both threads work.
@@ -132,9 +152,16 @@ impl Following {
 
 impl Drop for Following {
     fn drop(&mut self) {
-        self.work.stop.stop();
-        self.work.shown.wake();
+        self.stop();
     }
+}
+
+/// The moment before which nothing is missing: that of the last object, or what the first region's agent knew to be there before it was
+/// listed, if so much was reached.
+fn safe(mark: &Watermark, known: Option<&Known>) -> Option<Timestamp> {
+    let (stream, timeline, position, moment) = mark.end()?;
+    let idle = known.filter(|known| known.stream == stream && known.timeline == timeline && position >= known.position);
+    Some(idle.map_or(moment, |known| known.moment.max(moment)))
 }
 
 impl Work {
@@ -146,17 +173,13 @@ impl Work {
             }
             // Before the listing: what was in the source's store then is in the target's afterwards.
             let known = self.ground.origin.known(&self.order.service);
-            mark = copy_journal(&pair.source, &pair.target, &mark)?;
-            let reached = mark.end();
+            mark = follow_journal(&pair.source, &pair.target, &mark, &self.stop)?;
+            let restores = self.restores_to_end(pair, &mark)?;
             let put = mark.copied;
             self.shown.change(|copied| {
                 copied.followed = true;
                 copied.put = (copied.put.0 + put.objects, copied.put.1 + put.bytes);
-                let idle = known.filter(|known| {
-                    reached.is_some_and(|(timeline, to, _)| timeline == known.timeline && to >= known.position)
-                });
-                let moment = reached.map(|(_, _, moment)| moment).max(idle.map(|known| known.moment));
-                copied.complete = copied.complete.max(moment);
+                copied.complete = copied.complete.max(restores.then(|| safe(&mark, known.as_ref())).flatten());
             });
             Ok(())
         });
@@ -172,9 +195,16 @@ impl Work {
             let settings = Settings { workers: self.ground.workers, bytes_per_second: None };
             let sources = (self.ground.clock.clone(), &*self.ground.entropy);
             match copy_backup(&pair.bulk, &pair.target, next, &settings, sources, &self.stop) {
-                Ok(put) => self.shown.change(|copied| {
-                    copied.put = (copied.put.0 + put.objects, copied.put.1 + put.bytes);
-                }),
+                Ok(put) => {
+                    self.shown.change(|copied| {
+                        copied.put = (copied.put.0 + put.objects, copied.put.1 + put.bytes);
+                    });
+                    // The target's sweep may have given up log that only this backup needs.
+                    let held = pair.target.backups()?;
+                    if held.len() > 1 && held.first().is_some_and(|oldest| oldest.id == next.id) {
+                        self.anew.fetch_add(1, Ordering::SeqCst);
+                    }
+                }
                 // It has expired meanwhile: what is missing is looked for again.
                 Err(error) if error.kind() == ErrorKind::Missing => {
                     Repository::open(pair.source.store().clone()).map(drop)?;
@@ -190,9 +220,14 @@ impl Work {
     /// Does one kind of work round after round until asked to stop. Rounds are counted anew after a failure.
     fn again_and_again(&self, part: Part, interval: Duration, work: &mut dyn FnMut(&Pair, u32) -> Result<()>) {
         let (mut opened, mut pause, mut round, mut told) = (None, interval, 0_u32, None);
+        let mut anew = self.anew.load(Ordering::SeqCst);
         while self.stop.go_on().is_ok() {
             let seen = self.shown.calls();
-            match self.one_round(part, &mut opened, &mut round, work) {
+            let now = self.anew.load(Ordering::SeqCst);
+            if now != anew {
+                (anew, opened, round) = (now, None, 0);
+            }
+            match self.one_round(part, &mut opened, round, work) {
                 Ok(()) => (told, pause, round) = (None, interval, round.wrapping_add(1).max(1)),
                 Err(_) if self.stop.go_on().is_err() => return,
                 Err(error) => {
@@ -213,17 +248,14 @@ impl Work {
         &self,
         part: Part,
         opened: &mut Option<Pair>,
-        round: &mut u32,
+        round: u32,
         work: &mut dyn FnMut(&Pair, u32) -> Result<()>,
     ) -> Result<()> {
         let pair = match opened {
             Some(pair) if !round.is_multiple_of(KEYS_EVERY) => pair,
             _ => opened.insert(self.open(part)?),
         };
-        if std::mem::take(&mut pair.made) {
-            *round = 0;
-        }
-        work(pair, *round)
+        work(pair, round)
     }
 
     /// Opens both sides; makes the target, and brings new keys over. Fails where the source is gone, which an empty listing would not tell.
@@ -243,7 +275,22 @@ impl Work {
         if made {
             admitted?;
         }
+        self.stop.go_on()?;
         let target = ensure_repository(&source, &target).doing("copy to region", &self.order.to)?;
-        Ok(Pair { source, bulk: Repository::open(bulk)?, target, made })
+        if made {
+            // Nothing that was known of it is true any more, for neither thread.
+            self.anew.fetch_add(1, Ordering::SeqCst);
+            self.shown.change(|copied| (copied.complete, copied.followed, copied.compared) = (None, false, false));
+        }
+        Ok(Pair { source, bulk: Repository::open(bulk)?, target })
+    }
+
+    /// Whether the end of the log restores in the target: behind a gap, or in a new stream, only from a backup that begins there.
+    fn restores_to_end(&self, pair: &Pair, mark: &Watermark) -> Result<bool> {
+        let Some((stream, timeline, from)) = mark.resumed() else { return Ok(true) };
+        let newest = pair.target.backups()?.into_iter().next_back();
+        let Some(newest) = newest else { return Ok(true) };
+        let needs = pair.target.custody(&newest)?.1.needs;
+        Ok(needs.is_none_or(|needs| needs.stream == stream && (needs.timeline, needs.from) >= (timeline, from)))
     }
 }

@@ -28,12 +28,14 @@ type Key = (ServiceId, String);
 pub struct Copies {
     ground: Ground,
     following: Mutex<BTreeMap<Key, Following>>,
+    /// Told to end, and not ended yet: they may still put an object.
+    ending: Mutex<Vec<(Key, Following)>>,
 }
 
 impl Copies {
     /// None yet.
     pub fn new(ground: Ground) -> Copies {
-        Copies { ground, following: Mutex::default() }
+        Copies { ground, following: Mutex::default(), ending: Mutex::default() }
     }
 
     /// Keeps a copy from now on; may be repeated. One that comes from another region than before is begun anew. `Busy` beyond
@@ -59,14 +61,20 @@ impl Copies {
         Ok(())
     }
 
-    /// Copies no further; what is there stays. Does not wait for an object that is under way.
-    pub fn end(&self, service: &ServiceId, to: &str) {
-        drop(self.lock().remove(&(service.clone(), to.to_string())));
-    }
-
-    /// Ends every copy into a region.
-    pub fn end_region(&self, to: &str) {
-        self.lock().retain(|(_, region), _| region != to);
+    /// Copies no further; what is there stays. `Busy` while an object is under way: nothing is put any more once this is `Ok`.
+    pub fn end(&self, service: &ServiceId, to: &str) -> Result<()> {
+        let key = (service.clone(), to.to_string());
+        let ended = self.lock().remove(&key);
+        let mut ending = self.ending.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(following) = ended {
+            following.stop();
+            ending.push((key.clone(), following));
+        }
+        ending.retain(|(_, following)| following.works());
+        match ending.iter().any(|(one, _)| *one == key) {
+            true => Err(Error::busy(format!("the copying of {service} to {to} still ends")).hint("try again soon")),
+            false => Ok(()),
+        }
     }
 
     /// How far a copy is; `None` where it is not kept.

@@ -31,8 +31,10 @@ pub struct Paths {
 }
 
 /// How far the log of a service is in the first region's store, as the agent there knows it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Known {
+    /// Which log.
+    pub stream: String,
     /// Everything before this position is in that store.
     pub position: Position,
     /// Of which timeline.

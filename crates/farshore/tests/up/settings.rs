@@ -45,6 +45,12 @@ fn a_wrong_file_is_refused_with_line_key_and_what_is_allowed() {
     check(twice, &["line 2", "two regions local-south", "default_regions = false"]);
     check(REGION.replace("far-away", "recovery") + "store = \"file:///x\"\n", &["line 2", "name", "recovery"]);
     check(REGION.replace("far-away", "Far Away") + "store = \"file:///x\"\n", &["line 2", "name", "a-z"]);
+    let route = "[[copies.routes]]\nfrom = \"local-north\"\nto = \"local-south\"\nbytes_per_second = 1000000\n";
+    check(route.replace("local-south", "local-west"), &["line 3", "no region \"local-west\"", "local-east"]);
+    check(route.replace("1000000", "10"), &["line 4", "bytes_per_second", "from 1024"]);
+    check(route.repeat(2), &["line 6", "two bounds", "allowed is one"]);
+    check("[copies]\ngrace_hours = -1\n".into(), &["line 2", "grace_hours", "from 0 to 8760"]);
+    check("[copies]\nlag_objective = 5\n".into(), &["line 2", "lag_objective", "did you mean \"lag_objective_s\""]);
     let rest = "cpu_count = 16\ndisk_mib = 100000\n";
     check(format!("{PLAN}{rest}").replace("startup-64", "startup-4"), &["line 3", "a plan startup-4 of pg already"]);
     check(format!("{PLAN}{rest}").replace("\"startup\"", "\"starter\""), &["line 4", "tier", "hobbyist"]);
@@ -67,7 +73,8 @@ fn a_file_adds_regions_and_can_take_the_usual_ones_away() {
     let store = world.path("far");
     let text = format!(
         "default_regions = false\nnames = [\"db.example.org\"]\n{REGION}store = \"file://{}\"\nlatitude = 10\n{PLAN}cpu_count = 16\n\
-         disk_mib = 100000\n[limits]\nlease_s = 5\nundelete_days = 7\n[smtp]\nhost = \"mail\"\nport = 25\nfrom = \"a@b\"\n",
+         disk_mib = 100000\n[copies]\nany_provider = true\nend_at_backups = true\ngrace_hours = 1\nlag_objective_s = 9\n\
+         [[copies.routes]]\nfrom = \"far-away\"\nto = \"far-away\"\nbytes_per_second = 2048\n[limits]\nlease_s = 5\nundelete_days = 7\n[smtp]\nhost = \"mail\"\nport = 25\nfrom = \"a@b\"\n",
         store.display()
     );
     let file = world.write("farshore.toml", &text);

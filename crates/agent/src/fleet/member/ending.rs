@@ -147,8 +147,8 @@ impl Member {
     pub fn known(&self) -> Option<Known> {
         let durable = self.state.try_lock().ok()?.archiving.as_ref()?.durable();
         let moment = durable.moment.max(durable.complete);
-        let timeline = Timeline(durable.timeline);
-        (moment != Timestamp::default()).then_some(Known { position: durable.position, timeline, moment })
+        let (stream, timeline) = (durable.stream.unwrap_or_else(|| WAL.to_string()), Timeline(durable.timeline));
+        (moment != Timestamp::default()).then_some(Known { stream, position: durable.position, timeline, moment })
     }
 
     /// Removes a volume that is no node, or none any more, and ends whatever server still works in it.

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use farshore_types::error::ErrorContext;
-use farshore_types::{ErrorKind, Position, Result, Timeline, Timestamp};
+use farshore_types::{ErrorKind, Position, Progress, Result, Timeline, Timestamp};
 
 use super::objects::{Copied, Wanted, copy_one};
 use super::plan::check_same;
@@ -30,6 +30,8 @@ pub struct Watermark {
     histories: BTreeSet<String>,
     floor: Floor,
     calls: u32,
+    /// Where the log of the newest stream goes on after its last gap, or begins.
+    resumed: Option<(String, Timeline, Position)>,
     /// What the last call put.
     pub copied: Copied,
 }
@@ -41,10 +43,23 @@ impl Watermark {
         of_stream.map(|((_, timeline), (position, moment))| (*timeline, *position, *moment)).next_back()
     }
 
-    /// Timeline, position and moment reached at the end of the newest stream.
-    pub fn end(&self) -> Option<(Timeline, Position, Timestamp)> {
-        let ((_, timeline), (position, moment)) = self.reached.last_key_value()?;
-        Some((*timeline, *position, *moment))
+    /// Stream, timeline, position and moment reached at the end of the newest stream.
+    pub fn end(&self) -> Option<(&str, Timeline, Position, Timestamp)> {
+        let ((stream, timeline), (position, moment)) = self.reached.last_key_value()?;
+        Some((stream, *timeline, *position, *moment))
+    }
+
+    /// Where the log of the newest stream goes on after its last gap, or begins: only from a backup that begins there or later does the
+    /// end of the log restore.
+    pub fn resumed(&self) -> Option<(&str, Timeline, Position)> {
+        self.resumed.as_ref().map(|(stream, timeline, position)| (stream.as_str(), *timeline, *position))
+    }
+
+    /// The gap between what was reached and this range, if there is one.
+    fn gap_before(&self, range: &RangeName) -> Option<Gap> {
+        let log = (range.stream.clone(), range.timeline);
+        let (position, _) = self.reached.get(&log)?;
+        (range.from > *position).then_some((log, *position))
     }
 
     /// Whether an object is newer than what was followed.
@@ -63,12 +78,23 @@ impl Watermark {
         match name {
             JournalName::History(history) => drop(self.histories.insert(history.to_string())),
             JournalName::Range(range) => {
+                let begins = match &self.resumed {
+                    Some((stream, _, _)) if *stream == range.stream => self.gap_before(range).is_some(),
+                    Some((stream, _, _)) => *stream < range.stream,
+                    None => true,
+                };
+                if begins {
+                    self.resumed = Some((range.stream.clone(), range.timeline, range.from));
+                }
                 let reached = self.reached.entry((range.stream.clone(), range.timeline)).or_default();
                 *reached = (*reached).max((range.to, range.moment));
             }
         }
     }
 }
+
+/// A log that ends at a position and goes on after it.
+type Gap = (Log, Position);
 
 /// Histories before ranges, lower timelines before higher ones, then by position.
 type Key = (String, Timeline, Option<RangeName>, String);
@@ -108,13 +134,27 @@ impl Batch {
 /// Copies what is new in the source's journal and gives the new watermark. Journal before the oldest backup of the source is left
 /// out. On an error the caller keeps its old watermark: what was put meanwhile is found to be there.
 pub fn copy_journal(source: &Repository, target: &Repository, from: &Watermark) -> Result<Watermark> {
+    follow_journal(source, target, from, &Progress::default())
+}
+
+/// As [`copy_journal`], until `stop` asks it to stop: before every object.
+///
+/// A listing of a growing log may show a later object and not the one before it, which was put while it went on. Puts are in order, so a
+/// second listing shows both: a gap counts only if it is still there then.
+pub fn follow_journal(
+    source: &Repository,
+    target: &Repository,
+    from: &Watermark,
+    stop: &Progress,
+) -> Result<Watermark> {
     check_same(source, target)?;
     let mut reached = Watermark { copied: Copied::default(), calls: from.calls.wrapping_add(1), ..from.clone() };
-    let whole = from.reached.is_empty() || from.calls.is_multiple_of(WHOLE_LISTING_EVERY);
+    let mut whole = from.reached.is_empty() || from.calls.is_multiple_of(WHOLE_LISTING_EVERY);
     if from.reached.is_empty() {
         reached.floor = floor(source)?;
     }
-    loop {
+    let mut seen_gap = None;
+    'listings: loop {
         let mut batch = Batch::default();
         match whole {
             true => batch.list(source, JOURNAL, &reached)?,
@@ -125,6 +165,14 @@ pub fn copy_journal(source: &Repository, target: &Repository, from: &Watermark) 
         }
         let there = present(target, &batch)?;
         for (name, size) in batch.objects.into_values() {
+            stop.go_on()?;
+            if let JournalName::Range(range) = &name {
+                let gap = reached.gap_before(range);
+                if gap.is_some() && gap != seen_gap {
+                    (seen_gap, whole) = (gap, true);
+                    continue 'listings;
+                }
+            }
             follow(source, target, &name, size, &there, &mut reached)?;
         }
         // In single folders the log may go on in the next one.

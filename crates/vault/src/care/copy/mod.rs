@@ -11,6 +11,6 @@ mod objects;
 mod plan;
 
 pub use backup::copy_backup;
-pub use journal::{Watermark, copy_journal};
+pub use journal::{Watermark, copy_journal, follow_journal};
 pub use objects::{Copied, Settings};
 pub use plan::{Order, ensure_repository, plan_copies};
