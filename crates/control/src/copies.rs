@@ -9,7 +9,7 @@ use farshore_store::{Tx, backups, windows};
 use farshore_types::{Error, RegionName, Result, Timestamp};
 use serde_json::{Map, Value, json};
 
-use crate::hosts::CopyView;
+use crate::hosts::{CopyView, NodeState, NodeView};
 use crate::policy::copies::{OPTION, check};
 use crate::service::state;
 use crate::upkeep::config;
@@ -87,6 +87,10 @@ pub fn follow_options(tx: &mut Tx<'_>, control: &Control, service: &Service) -> 
         if there.is_some_and(|copy| copy.ends_at.is_none()) {
             continue;
         }
+        if there.is_some_and(|copy| !is_usable(copy, now)) {
+            let what = format!("the former copy of service {} in {region} is being destroyed", service.name);
+            return Err(Error::busy(what).hint("ask again in a minute"));
+        }
         let (region, service_id) = (region.to_string(), service.id.clone());
         let text = format!("Backups of service {} are copied to {region}", service.name);
         copies::put(tx, &Copy { service: service_id, region, enabled_at: now, ends_at: None, late_since: None })?;
@@ -119,12 +123,13 @@ fn shown(control: &Control, service: &Service, row: Copy) -> Result<Shown> {
         let backups = backups::of_region(tx, &service.id, &row.region, BACKUPS_MAX)?;
         Ok((backups, windows::of_region(tx, &service.id, &row.region, BACKUPS_MAX)?))
     })?;
-    let name = &control.settings.region(&row.region)?.name;
     let down = |region: &str| {
         let down = control.regions.down(region)?;
         Some(format!("region {region} has not answered since {}", down.since))
     };
-    let looked = match control.hosts.copy_view(&service.id, name) {
+    // One that was taken out of the settings hides none of the others.
+    let known = control.settings.region(&row.region).map(|region| &region.name);
+    let looked = match known.and_then(|name| control.hosts.copy_view(&service.id, name)) {
         Ok(view) => view.unwrap_or_default(),
         Err(error) => CopyView { paused: Some(error.to_string()), ..CopyView::default() },
     };
@@ -160,14 +165,23 @@ fn shown(control: &Control, service: &Service, row: Copy) -> Result<Shown> {
     })
 }
 
-/// Against what moment a copy is late: now, while the service works; when its region was lost; the end of the log of a service that is off.
+/// Whether a copy may be used: one whose grace is over may be half destroyed already.
+pub fn is_usable(copy: &Copy, now: Timestamp) -> bool {
+    copy.ends_at.is_none_or(|at| at > now)
+}
+
+/// Against what moment a copy is late: now, while the service works, also where only its store is lost; when its node was lost with its region; the end of the log of a service that is off.
 /// `None` where there is nothing that could be lost.
 fn reference(control: &Control, service: &Service) -> Result<Option<Timestamp>> {
     if service.state == state::POWEROFF {
         let last = control.store.read(|tx| windows::of_region(tx, &service.id, &service.region, BACKUPS_MAX))?;
         return Ok(last.last().map(|window| window.to_at));
     }
-    Ok(Some(control.regions.down(&service.region).map_or_else(|| control.clock.now(), |down| down.since)))
+    let lost = control.regions.down(&service.region).filter(|_| {
+        let works = |view: NodeView| matches!(view.state, NodeState::Ready | NodeState::Busy);
+        !control.hosts.view(&service.id).is_ok_and(works)
+    });
+    Ok(Some(lost.map_or_else(|| control.clock.now(), |down| down.since)))
 }
 
 /// Regions other than its own in which a service can be restored, with the newest moment there.
@@ -206,12 +220,21 @@ pub fn swap(tx: &mut Tx<'_>, control: &Control, service: &mut Service, to: &Regi
         ["host", "port", "breaks"].iter().for_each(|fact| drop(facts.remove(*fact)));
     }
     copies::forget(tx, &service.id, to.as_str())?;
-    follow_options(tx, control, service)
+    follow_options(tx, control, service)?;
+    if !copies::of_service(tx, &service.id)?.iter().any(|copy| copy.region == from) {
+        // Nobody asked for a copy there: what it holds goes as any copy that is no longer wanted.
+        let grace = i64::try_from(control.settings.copy_grace.as_micros()).unwrap_or(i64::MAX);
+        let (service, ends_at, enabled_at) = (service.id.clone(), Some(tx.now().plus_micros(grace)), tx.now());
+        copies::put(tx, &Copy { service, region: from, enabled_at, ends_at, late_since: None })?;
+    }
+    Ok(())
 }
 
 /// Refuses a move to a region that holds no copy.
 pub fn must_hold_copy(tx: &mut Tx<'_>, service: &Service, to: &RegionName) -> Result<()> {
-    if !backups::of_region(tx, &service.id, to.as_str(), 1)?.is_empty() {
+    let now = tx.now();
+    let row = copies::of_service(tx, &service.id)?.into_iter().find(|copy| copy.region == to.as_str());
+    if row.is_some_and(|row| is_usable(&row, now)) && !backups::of_region(tx, &service.id, to.as_str(), 1)?.is_empty() {
         return Ok(());
     }
     let there = copies::of_service(tx, &service.id)?;

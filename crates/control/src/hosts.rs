@@ -290,8 +290,8 @@ pub trait Hosts: Send + Sync {
     fn probe(&self, region: &RegionName) -> Result<()>;
     /// The service's node is on this region's host from now on. What other hosts have of it is given up, as soon as they answer.
     fn settle(&self, service: &ServiceId, generation: Generation, region: &RegionName) -> Result<()>;
-    /// Services that have a node on hosts that answer.
-    fn nodes(&self) -> Result<Vec<ServiceId>>;
+    /// Services that have a node on hosts that answer, with the region of each node.
+    fn nodes(&self) -> Result<Vec<(ServiceId, RegionName)>>;
     /// Keeps a copy from now on, pulled by the target region's host. What was ordered is forgotten with the host's process.
     fn copy(&self, order: &CopyOrder) -> Result<()>;
     /// Copies no further; what is there stays.

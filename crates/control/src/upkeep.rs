@@ -1,7 +1,7 @@
 //! What runs and reconcilers have in common: a service's options, what its region holds, when its next backup is due.
 
-use farshore_store::services::Service;
-use farshore_store::{Tx, backups, windows};
+use farshore_store::services::{self, Service};
+use farshore_store::{Tx, backups, copies, windows};
 use farshore_types::{Error, Plan, Result, ServiceId, ServiceType, Timestamp};
 use serde_json::{Value, json};
 
@@ -18,8 +18,12 @@ pub fn config(service: &Service) -> Result<Config> {
     }
 }
 
-/// Keeps what was read in a region.
+/// Keeps what was read in a region, unless the service has nothing there any more: then it was read too late.
 pub fn keep_stock(tx: &mut Tx<'_>, service: &ServiceId, region: &str, stock: &Stock, now: Timestamp) -> Result<()> {
+    let own = services::get(tx, service)?.is_some_and(|row| row.region == region);
+    if !own && !copies::of_service(tx, service)?.iter().any(|copy| copy.region == region) {
+        return Ok(());
+    }
     let backups: Vec<backups::Backup> = stock.backups.iter().map(backup).collect();
     backups::replace_all(tx, service, region, &backups)?;
     let window = |&(from_at, to_at): &(Timestamp, Timestamp)| windows::Window {

@@ -64,8 +64,8 @@ fn found(ground: &Ground, path: &Path) -> Result<Option<Member>> {
     }
 }
 
-/// Services that were ordered below a root and not removed, with the generation of their order; also while no fleet has it. What cannot
-/// be read is left out: the fleet says it when it is opened.
+/// Services that were ever ordered below a root, with the generation of their order; also while no fleet has it. A removed order counts
+/// as well, since an older one elsewhere is older all the same; one that cannot be read counts as the oldest: it says that something is here.
 pub fn ordered(root: &Path) -> Result<Vec<(ServiceId, Generation)>> {
     let kept = match fs::read_dir(orders(root)) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -74,12 +74,12 @@ pub fn ordered(root: &Path) -> Result<Vec<(ServiceId, Generation)>> {
     let mut found = Vec::new();
     for entry in kept {
         let path = entry.doing("list", "the orders")?.path();
-        if path.extension().is_some_and(|extension| extension == "json")
-            && let Ok(Some(order)) = Order::read(&path)
-            && !order.removed
-        {
-            found.push((order.service, order.generation));
-        }
+        let stem = path.file_stem().and_then(|stem| stem.to_str()).and_then(|stem| stem.parse::<ServiceId>().ok());
+        let Some(service) = stem.filter(|_| path.extension().is_some_and(|extension| extension == "json")) else {
+            continue;
+        };
+        let generation = Order::read(&path).ok().flatten().map_or(Generation(0), |order| order.generation);
+        found.push((service, generation));
     }
     Ok(found)
 }

@@ -356,8 +356,9 @@ impl Hosts for FakeHosts {
         self.begin("probe")?.must_be_up(region)
     }
 
-    fn nodes(&self) -> Result<Vec<ServiceId>> {
-        Ok(self.begin("nodes")?.nodes.keys().cloned().collect())
+    fn nodes(&self) -> Result<Vec<(ServiceId, RegionName)>> {
+        let inner = self.begin("nodes")?;
+        Ok(inner.nodes.iter().map(|(id, node)| (id.clone(), node.order.region.clone())).collect())
     }
 
     fn settle(&self, service: &ServiceId, generation: Generation, region: &RegionName) -> Result<()> {

@@ -32,6 +32,8 @@ fn provision(step: &StepContext<Control>) -> Result<Done> {
 /// Undoes whatever was made of the node.
 pub fn remove(step: &StepContext<Control>) -> Result<Done> {
     let (service, generation) = begin(step)?;
+    let region = &step.context().settings.region(&service.region)?.name;
+    step.context().hosts.settle(&service.id, generation, region)?;
     step.context().hosts.remove(&service.id, generation)?;
     Ok(Done::nothing())
 }

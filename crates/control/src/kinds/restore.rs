@@ -65,6 +65,8 @@ fn restore(step: &StepContext<Control>) -> Result<Done> {
     let start: Start = step.input()?;
     let (service, generation) = begin(step)?;
     let order = node_order(control, &service, generation)?;
+    // As in the step before: a process that died since may know only of the former region.
+    control.hosts.settle(&service.id, generation, &order.region)?;
     if control.hosts.view(&service.id)?.state != NodeState::Absent {
         // An earlier try got so far, or the data turned out to be there: it is started as it is.
         let (id, address) = (service.id, control.hosts.provision(&order)?);

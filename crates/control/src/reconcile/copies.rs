@@ -13,8 +13,10 @@ use crate::policy::retention;
 use crate::upkeep::{config, keep_stock};
 use crate::{Control, catalog, events};
 
-/// Copies that are destroyed, and terminated services whose copies are finished, in one call.
+/// Copies that are destroyed in one call.
 const AT_ONCE: u32 = 100;
+/// Terminated services whose copies are finished.
+const DELETED_MAX: u32 = 10_000;
 /// So long after it was turned on, a copy that holds nothing yet is late, in microseconds.
 const FIRST_US: i64 = 10 * 60 * 1_000_000;
 
@@ -27,9 +29,13 @@ pub fn copy(control: &Control) -> Result<()> {
             tell(control, &service, copy)
         })
     })?;
-    // What was terminated may come back: its copies are brought to their end.
-    for service in control.store.read(|tx| services::deleted_until(tx, tx.now(), AT_ONCE))? {
-        order(control, &service)?;
+    // What was terminated may come back: its copies are brought to their end. Past that it is being destroyed.
+    let window = i64::try_from(control.settings.undelete_window.as_micros()).unwrap_or(i64::MAX);
+    let since = control.clock.now().plus_micros(window.saturating_neg());
+    for service in control.store.read(|tx| services::deleted_until(tx, tx.now(), DELETED_MAX))? {
+        if service.deleted_at.is_some_and(|at| at > since) {
+            order(control, &service)?;
+        }
     }
     Ok(())
 }
@@ -77,13 +83,20 @@ fn look(control: &Control, service: &Service, copy: &Shown) -> Result<()> {
 fn tell(control: &Control, service: &Service, copy: &Shown) -> Result<()> {
     let now = control.clock.now();
     let objective_s = control.settings.copy_lag_objective.as_secs_f64();
+    let is_late = |row: &Copy| match copy.lag_s {
+        Some(lag_s) => lag_s > objective_s,
+        None => row.enabled_at.plus_micros(FIRST_US) < now,
+    };
+    let changes = |row: &&Copy| row.region == copy.region && is_late(row) != row.late_since.is_some();
+    // Mostly there is nothing to tell, which is seen without writing.
+    let known = control.store.read(|tx| copies::of_service(tx, &service.id))?;
+    if copy.condition == Condition::Leaving || !known.iter().any(|row| changes(&row)) {
+        return Ok(());
+    }
     control.store.write(|tx| {
-        let row = copies::of_service(tx, &service.id)?.into_iter().find(|row| row.region == copy.region);
-        let Some(row) = row.filter(|_| copy.condition != Condition::Leaving) else { return Ok(()) };
-        let late = match copy.lag_s {
-            Some(lag_s) => lag_s > objective_s,
-            None => row.enabled_at.plus_micros(FIRST_US) < now,
-        };
+        let row = copies::of_service(tx, &service.id)?.into_iter().find(|row| changes(&row));
+        let Some(row) = row else { return Ok(()) };
+        let late = is_late(&row);
         let (event, text, late_since) = match (late, row.late_since) {
             (true, None) => {
                 let behind =
@@ -110,6 +123,11 @@ fn tell(control: &Control, service: &Service, copy: &Shown) -> Result<()> {
 pub fn end_copies(control: &Control) -> Result<()> {
     for copy in control.store.read(|tx| copies::ended(tx, tx.now(), AT_ONCE))? {
         let region = control.settings.region(&copy.region)?.name.clone();
+        // One after the other, which takes its time: it is looked again whether this one is still to go. From then on nobody uses it.
+        let rows = control.store.read(|tx| copies::of_service(tx, &copy.service))?;
+        if !rows.contains(&copy) || control.regions.is_down(&copy.region) {
+            continue;
+        }
         let ended = control.hosts.end_copy(&copy.service, &region);
         // If we die here nothing is left and the row does not say so: the next call finds nothing to delete and says it.
         if let Err(error) = ended.and_then(|()| control.hosts.shred(&region, &copy.service)) {

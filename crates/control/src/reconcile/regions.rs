@@ -55,22 +55,30 @@ fn tell(control: &Control, region: &RegionName, event: &str, text: &str) -> Resu
     })
 }
 
-/// Removes nodes of services that were terminated while their host could not be reached.
+/// Gives up nodes that nobody wants: of services that were terminated, or went to another region, while their host could not be reached.
 pub fn sweep_nodes(control: &Control) -> Result<()> {
-    for id in control.hosts.nodes()? {
-        let gone = control.store.write(|tx| {
+    for (id, region) in control.hosts.nodes()? {
+        let unwanted = control.store.write(|tx| {
             if !runs::unfinished_of_subject(tx, id.as_str(), 1)?.is_empty() {
                 return Ok(None);
             }
             // One that is not known here is somebody else's.
-            let row = services::get(tx, &id)?.filter(|row| row.deleted_at.is_some());
-            row.map(|row| services::next_generation(tx, &row.id).map(Generation)).transpose()
+            let row = services::get(tx, &id)?.filter(|row| row.deleted_at.is_some() || row.region != region.as_str());
+            let Some(row) = row else { return Ok(None) };
+            let generation = services::next_generation(tx, &row.id).map(Generation)?;
+            Ok(Some((row, generation)))
         })?;
-        if let Some(generation) = gone {
-            tracing::info!(service = %id, "the node of a terminated service is removed");
-            if let Err(error) = control.hosts.remove(&id, generation) {
-                tracing::info!(service = %id, %error, "the node is removed later");
+        let Some((row, generation)) = unwanted else { continue };
+        tracing::info!(service = %id, %region, "a node that is no longer wanted is removed");
+        let outcome = match row.deleted_at {
+            Some(_) => control.hosts.remove(&id, generation),
+            None => {
+                let home = &control.settings.region(&row.region)?.name;
+                control.hosts.settle(&id, generation, home)
             }
+        };
+        if let Err(error) = outcome {
+            tracing::info!(service = %id, %error, "the node is removed later");
         }
     }
     Ok(())

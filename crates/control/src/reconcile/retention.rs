@@ -31,6 +31,19 @@ pub fn shred(control: &Control) -> Result<()> {
     let window = i64::try_from(control.settings.undelete_window.as_micros()).unwrap_or(i64::MAX);
     let until = control.clock.now().plus_micros(window.saturating_neg());
     for service in control.store.read(|tx| services::deleted_until(tx, until, SHREDDED_MAX))? {
+        // From now on no copy is made of it any more.
+        let still = control.store.write(|tx| {
+            if services::get(tx, &service.id)?.is_none_or(|now| now.deleted_at != service.deleted_at) {
+                return Ok(false);
+            }
+            for copy in copies::of_service(tx, &service.id)?.into_iter().filter(|copy| copy.ends_at.is_none()) {
+                copies::put(tx, &copies::Copy { ends_at: Some(tx.now()), ..copy })?;
+            }
+            Ok(true)
+        })?;
+        if !still {
+            continue;
+        }
         // If we die here the keys are gone and the row does not say so: the next call finds nothing to delete and says it.
         if let Err(error) = shred_everywhere(control, &service) {
             tracing::info!(service = %service.id, %error, "a terminated service is destroyed later");

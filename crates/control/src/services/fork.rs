@@ -109,7 +109,10 @@ pub fn start(control: &Control, source: &Source, given: &Config, region: &Region
 /// The region whose copy serves a fork in `region`: its own, else the primary one if that answers. A copy is used only in its own region.
 fn copy_for(control: &Control, service: &Service, region: &RegionName) -> Result<RegionName> {
     let here = control.store.read(|tx| backups::of_region(tx, &service.id, region.as_str(), BACKUPS_MAX))?;
-    if !here.is_empty() || region.as_str() == service.region {
+    let rows = control.store.read(|tx| farshore_store::copies::of_service(tx, &service.id))?;
+    let now = control.clock.now();
+    let usable = rows.iter().any(|copy| copy.region == region.as_str() && copies::is_usable(copy, now));
+    if (usable && !here.is_empty()) || region.as_str() == service.region {
         return Ok(region.clone());
     }
     match control.regions.must_be_up(&service.region) {

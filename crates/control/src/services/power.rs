@@ -12,6 +12,9 @@ use super::{Actor, state};
 use crate::kinds::{self, Start};
 use crate::{Control, copies, events};
 
+/// Runs of one service that are under way or wait.
+const RUNS_MAX: u32 = 1000;
+
 /// Changes the row of a service that is to be powered off. The caller writes it.
 pub fn off(tx: &mut Tx<'_>, control: &Control, actor: &Actor, service: &mut Service) -> Result<()> {
     if service.termination_protection {
@@ -49,8 +52,9 @@ pub fn elsewhere(
     to: Option<&RegionName>,
 ) -> Result<()> {
     let Some(to) = to else { return Ok(()) };
-    if !runs::unfinished_of_subject(tx, service.id.as_str(), 1)?.is_empty() && service.state == state::POWEROFF {
-        return Err(Error::busy(format!("service {} is being worked on", service.name)).hint("wait, then ask again"));
+    // What is under way there waits for a region that may never return: it is given up, and the move does not wait for it.
+    for run in runs::unfinished_of_subject(tx, service.id.as_str(), RUNS_MAX)? {
+        runs::cancel(tx, &run.id)?;
     }
     let from = service.region.clone();
     copies::swap(tx, control, service, to)?;

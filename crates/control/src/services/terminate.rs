@@ -60,6 +60,10 @@ pub fn undelete(control: &Control, actor: &Actor, project: &str, id: &str) -> Re
         if service.deleted_at.is_none() {
             return Err(Error::conflict(format!("service {} was not terminated", service.name)));
         }
+        let window = i64::try_from(control.settings.undelete_window.as_micros()).unwrap_or(i64::MAX);
+        if service.deleted_at.is_some_and(|at| at.plus_micros(window) <= tx.now()) {
+            return Err(missing());
+        }
         if services::by_name(tx, &project.id, &service.name)?.is_some() {
             let what = format!("service name {} is in use again", service.name);
             return Err(Error::conflict(what).hint("terminate or fork the other one first"));

@@ -1,14 +1,16 @@
 //! Changes to a service. What is left out stays; everything is checked before anything changes.
 
 use farshore_runs::{NewRun, enqueue};
-use farshore_store::Tx;
 use farshore_store::services::{self, Service};
-use farshore_types::{Error, Plan, RegionName, Result, ServiceType};
+use farshore_store::{Tx, backups};
+use farshore_types::{Error, Plan, RegionName, Result, ServiceType, Target};
 use serde_json::{Value, json};
 
 use super::read::in_project;
 use super::{Actor, power, state};
 use crate::config::{Config, Purpose};
+use crate::copies::Condition;
+use crate::hosts::{NodeState, RestoreOrder};
 use crate::policy::copies::{OPTION, check as check_copies};
 use crate::policy::{retention, schedule};
 use crate::service::Secrets;
@@ -45,6 +47,7 @@ struct Effect {
 
 /// Changes a service, and asks for the run that brings its node to it.
 pub fn update(control: &Control, actor: &Actor, project: &str, name: &str, patch: &Patch) -> Result<Service> {
+    must_restore_there(control, project, name, patch)?;
     control.store.write(|tx| {
         let mut service = in_project(tx, project, name)?;
         let mut effect = Effect::default();
@@ -61,7 +64,14 @@ pub fn update(control: &Control, actor: &Actor, project: &str, name: &str, patch
             copies::follow_options(tx, control, &service)?;
         }
         match patch.powered {
-            _ if moves.is_some() => power::elsewhere(tx, control, actor, &mut service, moves.as_ref())?,
+            asked if moves.is_some() => {
+                // Whoever moves a service wants it to run.
+                if !asked.unwrap_or(service.powered) {
+                    let what = format!("cloud: service {name} moves only when it is powered on");
+                    return Err(Error::invalid(what).hint("ask with powered true"));
+                }
+                power::elsewhere(tx, control, actor, &mut service, moves.as_ref())?;
+            }
             Some(false) if service.powered => power::off(tx, control, actor, &mut service)?,
             Some(true) if !service.powered => power::on(tx, control, actor, &mut service)?,
             _ if effect.configure && service.powered => configure(tx, control, &mut service, effect.restart)?,
@@ -94,7 +104,44 @@ fn region(tx: &mut Tx<'_>, control: &Control, service: &Service, patch: &Patch) 
     }
     copies::must_hold_copy(tx, service, &to)?;
     control.regions.must_be_up(to.as_str())?;
+    if !lost {
+        must_be_whole(control, service, &to)?;
+    } else if control.hosts.view(&service.id).is_ok_and(|view| view.state == NodeState::Ready) {
+        let what = format!(
+            "cloud: the server of service {} answers, only the store of {} does not",
+            service.name, service.region
+        );
+        return Err(Error::conflict(what).hint(format!("fork it with cloud {to}, or wait")));
+    }
     Ok(Some(to))
+}
+
+/// A copy from which nothing can be made must not cost what is left. Asked before anything is written: it reads a region.
+fn must_restore_there(control: &Control, project: &str, name: &str, patch: &Patch) -> Result<()> {
+    let Some(asked) = &patch.region else { return Ok(()) };
+    let service = control.store.read(|tx| in_project(tx, project, name))?;
+    if service.region == *asked || control.store.read(|tx| backups::of_region(tx, &service.id, asked, 1))?.is_empty() {
+        // Refused or needless, which is said below.
+        return Ok(());
+    }
+    let region = control.settings.region(asked)?.name.clone();
+    control.regions.must_be_up(asked)?;
+    let (source, target) = (service.id, Target::latest());
+    control.hosts.check_restore(&RestoreOrder { region, source, target, backup: None })
+}
+
+/// While the first region is there, nothing of a service that is off may be left behind in it.
+fn must_be_whole(control: &Control, service: &Service, to: &RegionName) -> Result<()> {
+    let shown = copies::of_service(control, service)?.into_iter().find(|copy| copy.region == to.as_str());
+    match shown {
+        Some(copy) if copy.condition == Condition::Complete && copy.lag_s == Some(0.0) => Ok(()),
+        shown => {
+            let lag =
+                shown.and_then(|copy| copy.lag_s).map_or("not whole".to_string(), |lag| format!("{lag:.0} s behind"));
+            let what = format!("cloud: the copy of service {} in {to} is {lag}", service.name);
+            Err(Error::conflict(what).hint("wait until it is whole: `farshore backup lag`"))
+        }
+    }
 }
 
 fn size(control: &Control, service: &mut Service, patch: &Patch, effect: &mut Effect) -> Result<()> {

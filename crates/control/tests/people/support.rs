@@ -226,7 +226,7 @@ impl Hosts for Untouched {
         touched()
     }
 
-    fn nodes(&self) -> Result<Vec<ServiceId>> {
+    fn nodes(&self) -> Result<Vec<(ServiceId, RegionName)>> {
         touched()
     }
 

@@ -57,6 +57,8 @@ struct Opened {
     work: Arc<dyn ObjectStore>,
     /// With the patience of a question.
     probe: Arc<dyn ObjectStore>,
+    /// The same, to be asked since when it says nothing.
+    silence: Arc<Deadline>,
 }
 
 fn is_open(shutter: &Shutter) -> bool {
@@ -79,11 +81,14 @@ impl RegionStore {
 
     /// Whether it answers. One that was gone is opened anew once it is there again; nothing is made.
     fn probe(&self) -> Result<()> {
-        let failed = match answers(&self.now().probe) {
+        let now = self.now();
+        let failed = match answers(&now.probe) {
             Ok(()) => return Ok(()),
             Err(error) => error,
         };
+        // One that hangs would hang us, too: it is opened anew only after it has said something.
         if is_open(&self.shutter)
+            && now.silence.silent_since().is_none()
             && let Ok(anew) = open(&self.url)
         {
             let anew = Opened::of(anew, &self.shutter, &self.clock);
@@ -99,9 +104,9 @@ impl RegionStore {
 impl Opened {
     fn of(store: Arc<dyn ObjectStore>, shutter: &Arc<Shutter>, clock: &Arc<dyn Clock>) -> Opened {
         let gate: Arc<dyn ObjectStore> = Arc::new(Gate::new(store, shutter.clone()));
-        let within =
-            |patience| -> Arc<dyn ObjectStore> { Arc::new(Deadline::new(gate.clone(), clock.clone(), patience)) };
-        Opened { work: within(STORE_PATIENCE), probe: within(PROBE_PATIENCE) }
+        let within = |patience| Arc::new(Deadline::new(gate.clone(), clock.clone(), patience));
+        let silence = within(PROBE_PATIENCE);
+        Opened { work: within(STORE_PATIENCE), probe: silence.clone(), silence }
     }
 }
 
@@ -138,14 +143,24 @@ impl Agents {
                 agent.shutter.set(ShutterState::ErrorsAndHangs);
                 continue;
             }
-            agents.begin(agent)?;
+            // One that cannot be used now keeps none of the others down; it is tried again.
+            if let Err(error) = agents.begin(agent) {
+                tracing::error!(region = %name, %error, "the agent of a region cannot begin, and is tried again");
+            }
         }
         Ok(agents)
     }
 
     /// Opens an agent's fleet, without the nodes of services that have gone elsewhere.
     fn begin(&self, agent: &Agent) -> Result<()> {
-        let fleet = Fleet::open(agent.ground.clone())?;
+        let fleet = Arc::new(Fleet::open(agent.ground.clone())?);
+        self.discard_strays(agent, &fleet)?;
+        *lock(&agent.fleet) = Some(fleet.clone());
+        // Who settled a service elsewhere in between did not see this fleet; now both see each other.
+        self.discard_strays(agent, &fleet)
+    }
+
+    fn discard_strays(&self, agent: &Agent, fleet: &Fleet) -> Result<()> {
         for service in fleet.services() {
             let home = lock(&self.homes).get(&service).cloned();
             if let Some((generation, region)) = home
@@ -155,7 +170,6 @@ impl Agents {
                 fleet.discard(&service, generation)?;
             }
         }
-        *lock(&agent.fleet) = Some(Arc::new(fleet));
         Ok(())
     }
 
@@ -185,6 +199,11 @@ impl Agents {
         let others = self.agents.iter().filter(|(name, _)| *name != region);
         let mut up = others.filter_map(|(_, agent)| agent.fleet().ok());
         up.try_for_each(|fleet| fleet.discard(service, generation))
+    }
+
+    /// Whether a service lives in a region.
+    pub fn is_home(&self, service: &ServiceId, region: &str) -> bool {
+        lock(&self.homes).get(service).is_some_and(|(_, home)| home == region)
     }
 
     /// Every service that has a node here, with its region.
@@ -228,10 +247,10 @@ impl Agents {
         if lock(&agent.fleet).is_some() {
             return Ok(());
         }
-        match self.begin(agent) {
-            Err(error) if error.kind() == ErrorKind::Busy => Ok(()),
-            outcome => outcome,
+        if let Err(error) = self.begin(agent) {
+            tracing::debug!(region = %agent.region.name, %error, "the agent of a region begins later");
         }
+        Ok(())
     }
 
     /// Ends every archiver; servers go on.

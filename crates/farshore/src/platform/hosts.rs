@@ -270,24 +270,31 @@ impl Hosts for LocalHosts {
 
     fn settle(&self, service: &ServiceId, generation: Generation, region: &RegionName) -> Result<()> {
         self.agents.settle(service, generation, region.as_str());
+        // What it has there is no copy any more. That its last object is under way harms nothing: it is one of its own.
+        if let Err(error) = self.copies(region)?.end(service, region.as_str()) {
+            tracing::debug!(%service, %region, %error, "a copy became the first one");
+        }
         self.agents.discard_elsewhere(service, generation, region.as_str())
     }
 
-    fn nodes(&self) -> Result<Vec<ServiceId>> {
-        Ok(self.agents.services().into_iter().map(|(service, _)| service).collect())
+    fn nodes(&self) -> Result<Vec<(ServiceId, RegionName)>> {
+        self.agents.services().into_iter().map(|(service, region)| Ok((service, region.parse()?))).collect()
     }
 
     fn copy(&self, order: &CopyOrder) -> Result<()> {
         let (from, to) = (order.from.to_string(), order.to.to_string());
         // One that is down has no agent that could pull.
         self.fleet_of(&order.to)?;
+        if self.agents.is_home(&order.service, &to) {
+            // The row that this order was made from is an old one: the service has moved there since.
+            return Err(Error::conflict(format!("service {} lives in {to}", order.service)));
+        }
         let order = copies::CopyOrder { service: order.service.clone(), from, to, keep: kept(order.keep) };
         self.copies.get(&order.to).map_or(Ok(()), |copies| copies.keep(&order))
     }
 
     fn end_copy(&self, service: &ServiceId, region: &RegionName) -> Result<()> {
-        self.copies(region)?.end(service, region.as_str());
-        Ok(())
+        self.copies(region)?.end(service, region.as_str())
     }
 
     fn copy_view(&self, service: &ServiceId, region: &RegionName) -> Result<Option<CopyView>> {

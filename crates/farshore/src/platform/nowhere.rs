@@ -66,7 +66,7 @@ impl Hosts for Nowhere {
     fn probe(&self, _: &RegionName) -> Result<()> {
         refused()
     }
-    fn nodes(&self) -> Result<Vec<ServiceId>> {
+    fn nodes(&self) -> Result<Vec<(ServiceId, RegionName)>> {
         refused()
     }
     fn settle(&self, _: &ServiceId, _: Generation, _: &RegionName) -> Result<()> {
