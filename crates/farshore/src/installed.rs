@@ -1,10 +1,16 @@
-//! Which database servers this machine has.
+//! Which database servers this machine has, and what installs one where there is none.
 
 use std::path::Path;
 
 use farshore_agent::host::Host;
 use farshore_engines::postgresql::provision::{Installation, candidates, version_program};
 use farshore_types::{Error, Result};
+
+/// Installs Debian's server without starting one; for root.
+pub const INSTALL: [&str; 2] = [
+    "mkdir -p /etc/postgresql-common && echo 'create_main_cluster = false' >> /etc/postgresql-common/createcluster.conf",
+    "apt-get install postgresql",
+];
 
 /// The PostgreSQL installations, newest first; `explicit` alone if given.
 pub fn postgresql(host: &Host, explicit: Option<&Path>) -> Result<Vec<Installation>> {
@@ -19,18 +25,21 @@ pub fn postgresql(host: &Host, explicit: Option<&Path>) -> Result<Vec<Installati
     }
     found.sort_by_key(|installation| std::cmp::Reverse(installation.major));
     match found.is_empty() {
-        true => {
-            Err(Error::missing("no PostgreSQL server is installed here")
-                .hint("`farshore doctor` says how to install one"))
-        }
+        true => Err(none()),
         false => Ok(found),
     }
 }
 
 /// The newest installation.
 pub fn newest(host: &Host, explicit: Option<&Path>) -> Result<Installation> {
-    let missing = || Error::missing("no PostgreSQL server is installed here").hint("`farshore doctor` says how");
-    postgresql(host, explicit)?.into_iter().next().ok_or_else(missing)
+    postgresql(host, explicit)?.into_iter().next().ok_or_else(none)
+}
+
+/// Says what `farshore doctor` says, for somebody who may not be at this machine.
+fn none() -> Error {
+    let install = INSTALL.join(" && ");
+    Error::missing("no PostgreSQL server is installed here")
+        .hint(format!("install it as root: `{install}`; `farshore doctor` says more"))
 }
 
 /// The installation of one major version.

@@ -7,6 +7,7 @@ use farshore_engines::postgresql::provision::candidates;
 use farshore_types::Result;
 use serde_json::json;
 
+use crate::installed::INSTALL;
 use crate::output;
 use crate::platform::Place;
 
@@ -51,10 +52,9 @@ fn say_servers(found: &[PathBuf]) {
     if found.is_empty() {
         output::say("PostgreSQL: not found.");
         output::say("  install it without starting a server: as root,");
-        output::say(
-            "  mkdir -p /etc/postgresql-common && echo 'create_main_cluster = false' >> /etc/postgresql-common/createcluster.conf",
-        );
-        output::say("  apt-get install postgresql");
+        for command in INSTALL {
+            output::say(&format!("  {command}"));
+        }
     }
     for folder in found {
         output::say(&format!("PostgreSQL: {}", folder.display()));

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests and their helpers fail the test")]
 
+mod bare;
 mod beside;
 mod lives;
 mod refused;
