@@ -32,11 +32,14 @@ const BUFFERS: (u32, u32) = (4, 64);
 /// Part of a plan's disk that a slot may hold back while the store is away, and its least, in MiB.
 const SLOT_KEEP: (u64, u32) = (10, 1024);
 
-/// What every client's session does now; the server's own processes and ours are left out.
-const SESSIONS: &str = "SELECT row_to_json(a)::text FROM (SELECT *, extract(epoch FROM now() - query_start) AS \
-                        query_duration FROM pg_stat_activity WHERE backend_type = 'client backend' \
+/// What every client's session does now; the server's own processes and ours are left out. Ids are numbers, as they are in the documented
+/// answer; left to itself the server makes texts of them.
+const SESSIONS: &str = "SELECT (to_jsonb(a) || jsonb_build_object('datid', datid::bigint, 'usesysid', usesysid::bigint, \
+                        'backend_xid', backend_xid::text::bigint, 'backend_xmin', backend_xmin::text::bigint))::text \
+                        FROM (SELECT *, extract(epoch FROM now() - query_start) AS query_duration \
+                        FROM pg_stat_activity WHERE backend_type = 'client backend' \
                         AND pid <> pg_backend_pid() AND usename <> 'postgres') a \
-                        ORDER BY a.query_start NULLS LAST";
+                        ORDER BY query_start NULLS LAST";
 
 /// The agents of this machine.
 pub struct LocalHosts {

@@ -17,4 +17,5 @@ mod lost;
 mod once;
 mod paused;
 mod regions;
+mod sessions;
 mod site;
