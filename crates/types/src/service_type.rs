@@ -58,7 +58,7 @@ pub enum VersionState {
     /// Its makers maintain it.
     Available,
     /// It works, and nobody should start with it.
-    Deprecated,
+    EndOfLife,
 }
 
 impl VersionState {
@@ -66,7 +66,7 @@ impl VersionState {
     pub fn word(self) -> &'static str {
         match self {
             VersionState::Available => "available",
-            VersionState::Deprecated => "deprecated",
+            VersionState::EndOfLife => "eol",
         }
     }
 }
@@ -75,8 +75,8 @@ const fn available(name: &'static str) -> Version {
     Version { name, state: VersionState::Available, end_of_life: None }
 }
 
-const fn deprecated(name: &'static str) -> Version {
-    Version { name, state: VersionState::Deprecated, end_of_life: None }
+const fn ended(name: &'static str) -> Version {
+    Version { name, state: VersionState::EndOfLife, end_of_life: None }
 }
 
 impl Version {
@@ -88,21 +88,20 @@ impl Version {
 
 /// The last days are those of the PostgreSQL project, "Versioning Policy", heading "Releases".
 const PG: &[Version] = &[
-    deprecated("13").until("2025-11-13"),
-    deprecated("14").until("2026-11-12"),
+    ended("13").until("2025-11-13"),
+    ended("14").until("2026-11-12"),
     available("15").until("2027-11-11"),
     available("16").until("2028-11-09"),
     available("17").until("2029-11-08"),
     available("18").until("2030-11-14"),
 ];
 const MYSQL: &[Version] = &[available("8")];
-const OPENSEARCH: &[Version] = &[deprecated("1"), available("2")];
-const CASSANDRA: &[Version] = &[deprecated("3"), available("4"), available("4.1")];
+const OPENSEARCH: &[Version] = &[ended("1"), available("2")];
+const CASSANDRA: &[Version] = &[ended("3"), available("4"), available("4.1")];
 const REDIS: &[Version] = &[available("7.0")];
 const FLINK: &[Version] = &[available("1.16")];
-const M3: &[Version] = &[deprecated("1.1"), deprecated("1.2"), available("1.5")];
-const KAFKA: &[Version] =
-    &[deprecated("3.1"), deprecated("3.2"), deprecated("3.3"), deprecated("3.4"), available("3.5"), available("3.6")];
+const M3: &[Version] = &[ended("1.1"), ended("1.2"), available("1.5")];
+const KAFKA: &[Version] = &[ended("3.1"), ended("3.2"), ended("3.3"), ended("3.4"), available("3.5"), available("3.6")];
 
 impl ServiceType {
     /// All of them, in the order in which they are listed.
@@ -256,11 +255,11 @@ mod tests {
     }
 
     #[test]
-    fn postgresql_13_to_18_can_be_asked_for_and_those_after_their_last_day_are_deprecated() {
+    fn postgresql_13_to_18_can_be_asked_for_and_those_after_their_last_day_are_said_to_be_at_their_end() {
         let found: Vec<(&str, &str)> = PG.iter().map(|version| (version.name, version.state.word())).collect();
         let expect = [
-            ("13", "deprecated"),
-            ("14", "deprecated"),
+            ("13", "eol"),
+            ("14", "eol"),
             ("15", "available"),
             ("16", "available"),
             ("17", "available"),

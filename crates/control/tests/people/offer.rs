@@ -42,7 +42,7 @@ fn versions_end_when_their_makers_stop_caring_for_them() {
         .filter(|version| version.service_type == ServiceType::Pg)
         .map(|version| (version.name, version.state, version.end_of_life.unwrap().to_string()))
         .collect();
-    assert_eq!(pg[0], ("13", VersionState::Deprecated, "2025-11-14T00:00:00.000000Z".to_string()));
+    assert_eq!(pg[0], ("13", VersionState::EndOfLife, "2025-11-14T00:00:00.000000Z".to_string()));
     assert_eq!(pg[5].0, "18");
     let total: usize = ServiceType::ALL.iter().map(|one| one.versions().len()).sum();
     assert_eq!(versions.len(), total);
