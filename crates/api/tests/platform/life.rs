@@ -97,6 +97,8 @@ fn powered_off_and_on(site: &Site, uri: &str) {
     assert!(ended.is_string(), "{ended}");
     let database = json!({"database": "late"});
     site.refused(409, &format!("POST {SERVICE}/db"), &["main", "life"], &database, &["off"]);
+    let logs = site.ok(&format!("POST {SERVICE}/logs"), &["main", "life"], &json!({}));
+    assert_eq!(logs["logs"], json!([]), "they went with the node");
     update(json!({"powered": true}));
     let on = site.settle("life");
     assert_eq!((&on["state"], &on["service_uri"]), (&json!("RUNNING"), &json!(uri)));

@@ -321,7 +321,8 @@ impl Hosts for FakeHosts {
 
     fn log(&self, service: &ServiceId, limit: usize) -> Result<Vec<LogLine>> {
         let inner = self.begin("log")?;
-        let lines = inner.nodes.get(service).map(|node| node.log.clone()).unwrap_or_default();
+        let node = inner.nodes.get(service).ok_or_else(|| Error::missing(format!("no node of service {service}")))?;
+        let lines = node.log.clone();
         let skipped = lines.len().saturating_sub(limit);
         Ok(lines.into_iter().skip(skipped).collect())
     }

@@ -5,7 +5,7 @@ use farshore_store::backups::Backup;
 use farshore_store::services::{self, Service};
 use farshore_store::windows::Window;
 use farshore_store::{Tx, backups, projects, runs, windows};
-use farshore_types::{Error, Result};
+use farshore_types::{Error, ErrorKind, Result};
 
 use crate::Control;
 use crate::access::no_project;
@@ -102,10 +102,13 @@ pub fn run(control: &Control, project: &str, id: &str) -> Result<(runs::Run, Vec
     })
 }
 
-/// The newest lines of a service's log, oldest first.
+/// The newest lines of a service's log, oldest first; none while it has no node, whose log went with it.
 pub fn log(control: &Control, project: &str, name: &str, limit: usize) -> Result<Vec<LogLine>> {
     let service = get(control, project, name)?;
-    control.hosts.log(&service.id, limit)
+    match control.hosts.log(&service.id, limit) {
+        Err(error) if error.kind() == ErrorKind::Missing => Ok(Vec::new()),
+        lines => lines,
+    }
 }
 
 /// What to know of a service whose region does not answer.
