@@ -4,7 +4,7 @@
 //! the machine itself, see [`crate::access::create_token`].
 
 use farshore_store::{settings, users};
-use farshore_types::{ProjectName, Result};
+use farshore_types::{Error, ProjectName, Result, Timestamp};
 
 use crate::access::{self, NewToken};
 use crate::{Control, projects};
@@ -35,4 +35,14 @@ pub fn bootstrap(control: &Control, email: &str) -> Result<Option<String>> {
         settings::set(tx, DONE, user.email.as_bytes())?;
         Ok(Some(issued.full_token))
     })
+}
+
+/// When the first start was: its administrator is as old.
+pub fn begun_at(control: &Control) -> Result<Timestamp> {
+    let administrator = control.store.read(|tx| match settings::get(tx, DONE)? {
+        Some(email) => users::by_email(tx, &String::from_utf8_lossy(&email)),
+        None => Ok(None),
+    })?;
+    let begun = administrator.map(|user| user.created_at);
+    begun.ok_or_else(|| Error::missing("the administrator of the first start is gone"))
 }

@@ -31,7 +31,7 @@ fn list(call: &Call) -> Result<EventsAnswer> {
         actor: event.actor,
         event_type: event.event_type,
         event_desc: event.text,
-        service_name: event.service_name,
+        service_name: event.service_name.unwrap_or_default(),
     };
     let events = events::list(call.control()?, call.project()?, limit)?;
     Ok(EventsAnswer { events: events.into_iter().map(event).collect() })

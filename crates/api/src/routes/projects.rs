@@ -1,7 +1,7 @@
 //! Projects, each with its certificate authority. One that the caller is no member of is answered like one that is not there.
 
 use farshore_control::projects::{self, NewProject, Patch};
-use farshore_control::{pki, tags};
+use farshore_control::{bootstrap, pki, tags};
 use farshore_types::access::Permission;
 use farshore_types::{Error, Result};
 
@@ -10,7 +10,7 @@ use crate::route::{Access, Method, Route, route};
 use crate::shape;
 use crate::wire::account::organization::OrganizationAnswer;
 use crate::wire::account::project::{CaAnswer, ProjectAnswer, ProjectCreate, ProjectUpdate, ProjectsAnswer};
-use crate::wire::common::Message;
+use crate::wire::common::{Message, Time};
 
 const ALL: &str = "/v1/project";
 const ONE: &str = "/v1/project/{project}";
@@ -45,8 +45,8 @@ fn list(call: &Call) -> Result<ProjectsAnswer> {
 
 fn create(call: &Call, asked: ProjectCreate) -> Result<ProjectAnswer> {
     let control = call.control()?;
-    for parent in [&asked.account_id, &asked.parent_id].into_iter().flatten() {
-        must_be_ours(parent)?;
+    for parent in [&asked.account_id, &asked.parent_id] {
+        may_be_ours(parent.as_deref())?;
     }
     let asked = NewProject {
         name: asked.project,
@@ -66,9 +66,7 @@ fn get(call: &Call) -> Result<ProjectAnswer> {
 
 fn update(call: &Call, asked: ProjectUpdate) -> Result<ProjectAnswer> {
     let (control, name) = (call.control()?, call.project()?);
-    if let Some(account) = &asked.account_id {
-        must_be_ours(account)?;
-    }
+    may_be_ours(asked.account_id.as_deref())?;
     let patch = Patch { name: asked.project_name, region: asked.cloud };
     let project = projects::update(control, call.user()?, name, &patch)?;
     if let Some(given) = &asked.tags {
@@ -90,12 +88,20 @@ fn ca(call: &Call) -> Result<CaAnswer> {
 
 fn organization(call: &Call) -> Result<OrganizationAnswer> {
     must_be_ours(call.path("organization")?)?;
+    let begun = Time(bootstrap::begun_at(call.control()?)?);
     Ok(OrganizationAnswer {
         organization_id: shape::project::ORGANIZATION.to_string(),
         organization_name: shape::project::ACCOUNT_NAME.to_string(),
         account_id: shape::project::ACCOUNT.to_string(),
-        tier: String::new(),
+        create_time: begun,
+        update_time: begun,
+        tier: "business".to_string(),
     })
+}
+
+/// The older Go client sends an empty text where no account is meant.
+fn may_be_ours(id: Option<&str>) -> Result<()> {
+    id.filter(|id| !id.is_empty()).map_or(Ok(()), must_be_ours)
 }
 
 /// A platform is one account, in one organization.

@@ -15,6 +15,7 @@ use crate::wire::service::user::{
 
 const ALL: &str = "/v1/project/{project}/service/{service}/user";
 const ONE: &str = "/v1/project/{project}/service/{service}/user/{username}";
+const RESET: &str = "/v1/project/{project}/service/{service}/user/{username}/credentials/reset";
 const WRITE: Access = Access::Project(Permission::UsersWrite);
 
 pub(super) fn routes() -> Vec<Route> {
@@ -24,6 +25,8 @@ pub(super) fn routes() -> Vec<Route> {
             .answered_by(get),
         route(Method::Put, ONE, "ServiceUserCredentialsModify", WRITE, "Gives an account another password")
             .taking(update),
+        route(Method::Put, RESET, "ServiceUserCredentialsReset", WRITE, "Gives an account a random new password")
+            .answered_by(reset),
         route(Method::Delete, ONE, "ServiceUserDelete", WRITE, "Removes an account").answered_by(delete),
     ]
 }
@@ -48,8 +51,16 @@ fn update(call: &Call, asked: ServiceUserUpdate) -> Result<ServiceAnswer> {
             return Err(Error::invalid("operation: accounts have passwords and no certificates to be renewed"));
         }
     }
+    with_password(call, asked.new_password.as_ref().map(|password| password.expose()))
+}
+
+fn reset(call: &Call) -> Result<ServiceAnswer> {
+    with_password(call, None)
+}
+
+/// Gives the account the password, or a random one.
+fn with_password(call: &Call, given: Option<&str>) -> Result<ServiceAnswer> {
     let (control, project, name) = (call.control()?, call.project()?, call.service()?);
-    let given = asked.new_password.as_ref().map(|password| password.expose());
     services::reset_user_password(control, &call.actor()?, (project, name), call.path("username")?, given)?;
     let row = services::get(control, project, name)?;
     Ok(ServiceAnswer { service: shape::service::service(call, row)? })

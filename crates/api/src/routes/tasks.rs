@@ -39,7 +39,7 @@ fn create(call: &Call, asked: TaskCreate) -> Result<TaskAnswer> {
         let what = format!("task_type: {shown:?} is not offered");
         return Err(Error::invalid(what).hint(format!("use {UPGRADE_CHECK}")));
     }
-    let target = asked.target_version.unwrap_or_default();
+    let target = asked.upgrade_check.map(|check| check.target_version).or(asked.target_version).unwrap_or_default();
     let offered = offered(&row)?;
     if !offered.contains(&target.as_str()) {
         let shown: String = target.chars().take(64).collect();

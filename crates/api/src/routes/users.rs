@@ -7,7 +7,9 @@ use farshore_types::Result;
 use crate::call::Call;
 use crate::route::{Access, Method, Route, route};
 use crate::shape;
-use crate::wire::account::user::{User, UserAnswer, UserAuth, UserAuthAnswer, UserPasswordChange};
+use crate::wire::account::user::{
+    User, UserAnswer, UserAuth, UserAuthAnswer, UserPasswordChange, UserPasswordChangeAnswer,
+};
 use crate::wire::common::{Message, Object, Time};
 
 const MINE: Access = Access::Authenticated;
@@ -53,13 +55,14 @@ fn me(call: &Call) -> Result<UserAnswer> {
     Ok(UserAnswer { user })
 }
 
-fn change_password(call: &Call, asked: UserPasswordChange) -> Result<Message> {
+fn change_password(call: &Call, asked: UserPasswordChange) -> Result<UserPasswordChangeAnswer> {
     let control = call.control()?;
     let (email, token_prefix) = (call.user()?.to_string(), call.caller()?.token_prefix.clone());
     let session = Session { user_id: access::user(control, &email)?.id, email, token_prefix };
     let (present, new) = (asked.password.expose(), asked.new_password.expose());
-    access::change_password(control, &session, present, new, call.address())?;
-    Ok(Message { message: "The password is changed, and all other tokens have ended".to_string() })
+    let token = access::change_password(control, &session, present, new, call.address())?;
+    let message = "The password is changed, and all other tokens have ended".to_string();
+    Ok(UserPasswordChangeAnswer { message, token })
 }
 
 fn expire_tokens(call: &Call) -> Result<Message> {

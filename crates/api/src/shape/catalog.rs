@@ -85,6 +85,7 @@ pub(crate) fn plan_answer(offered: &OfferedPlan) -> PlanAnswer {
 pub(crate) fn price(offered: &OfferedPlan, region: &Region) -> PlanPriceAnswer {
     PlanPriceAnswer {
         service_type: offered.plan.service_type.name().to_string(),
+        service_plan: offered.plan.name.clone(),
         plan_name: offered.plan.name.clone(),
         cloud_name: region.name.to_string(),
         base_price_usd: PRICE.to_string(),

@@ -5,7 +5,7 @@ use farshore_control::rows;
 use serde_json::{Map, Value, json};
 
 use crate::wire::common::Object;
-use crate::wire::integration::{Integration, IntegrationStatus, IntegrationType as Kind};
+use crate::wire::integration::{Integration, IntegrationState, IntegrationStatus, IntegrationType as Kind};
 
 /// A link of a project among its services.
 pub(crate) fn integration(one: &rows::Integration, project: &str, services: &[rows::Service]) -> Integration {
@@ -30,8 +30,12 @@ pub(crate) fn integration(one: &rows::Integration, project: &str, services: &[ro
         dest_endpoint: None,
         dest_endpoint_id: one.dest_endpoint.clone(),
         user_config: one.user_config.as_object().cloned().unwrap_or_default(),
-        integration_status: IntegrationStatus { state: Object::new(), status_user_desc: "not active".to_string() },
+        integration_status: IntegrationStatus { state: inactive(), status_user_desc: "not active".to_string() },
     }
+}
+
+fn inactive() -> IntegrationState {
+    IntegrationState { status: "inactive".to_string(), errors: Vec::new(), nodes: Object::new() }
 }
 
 /// A kind of link.

@@ -82,8 +82,9 @@ pub(crate) fn users(control: &Control, row: &rows::Service, with_passwords: bool
         kind: if name == ADMINISTRATOR { "primary" } else { "normal" }.to_string(),
         username: name,
         password: password.filter(|_| with_passwords).unwrap_or_default(),
-        access_cert: None,
-        access_key: None,
+        access_cert: String::new(),
+        access_key: String::new(),
+        authentication: String::new(),
     };
     Ok(services::users(control, row)?.into_iter().map(user).collect())
 }

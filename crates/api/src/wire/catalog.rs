@@ -117,6 +117,8 @@ pub struct PlanPriceAnswer {
     /// The type.
     pub service_type: String,
     /// The plan's name.
+    pub service_plan: String,
+    /// The same, for other clients.
     pub plan_name: String,
     /// The region.
     pub cloud_name: String,
@@ -142,7 +144,7 @@ pub struct ServiceVersion {
     pub service_type: String,
     /// The version's name.
     pub major_version: String,
-    /// `available`, or `unavailable` if it is not installed here.
+    /// `available`, or `eol` when its makers have stopped caring for it.
     pub state: String,
     /// From when on it could be had.
     pub availability_start_time: Option<Time>,

@@ -27,6 +27,6 @@ pub struct Event {
     pub event_type: String,
     /// For people.
     pub event_desc: String,
-    /// About which service; null for the project's own.
-    pub service_name: Option<String>,
+    /// About which service; empty for the project's own.
+    pub service_name: String,
 }

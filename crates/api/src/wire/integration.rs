@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::common::Object;
 
-/// A link.
+/// A link. What does not apply is null and not an empty text: Terraform takes a text for an endpoint, and would make the link anew.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Integration {
     /// Names it.
@@ -47,10 +47,21 @@ pub struct Integration {
 /// How a link is.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct IntegrationStatus {
-    /// Empty; a part of the documented shape.
-    pub state: Object,
+    /// For programs.
+    pub state: IntegrationState,
     /// For people.
     pub status_user_desc: String,
+}
+
+/// How a link is, for programs.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct IntegrationState {
+    /// `inactive`.
+    pub status: String,
+    /// None.
+    pub errors: Vec<String>,
+    /// Node to how the link is there: none.
+    pub nodes: Object,
 }
 
 /// A link to be made.

@@ -15,7 +15,8 @@ pub fn users_and_tokens(site: &Site) {
     assert!(wrong.error().contains("token"), "{}", wrong.error());
 
     let asked = json!({"password": "", "new_password": PASSWORD});
-    site.ok("PUT /v1/me/password", &[], &asked);
+    let given = site.ok("PUT /v1/me/password", &[], &asked)["token"].clone();
+    assert_eq!(site.ask_as(given.as_str(), "GET /v1/me", &[], &Value::Null).status, 200, "as after a login");
     site.refused(403, "PUT /v1/me/password", &[], &asked, &["password"]);
     let log_in = |email: &str, password: &str| {
         let body = json!({"email": email, "password": password, "otp": null, "tenant": null});
@@ -62,7 +63,7 @@ pub fn projects_and_members(site: &Site) {
     assert_eq!(all["projects"][0]["project_name"], "main");
     assert_eq!(all["project_membership"]["main"], "owner");
     let main = site.get("/v1/project/{project}", &["main"])["project"].clone();
-    assert_eq!(main["default_cloud"], "local-north");
+    assert_eq!((&main["default_cloud"], &main["card_info"]["brand"]), (&json!("local-north"), &json!("")));
     let account = main["account_id"].as_str().unwrap();
     let body = json!({"cloud": "local-south", "project": "second", "account_id": account,
                       "use_source_project_billing_group": false});
@@ -70,7 +71,8 @@ pub fn projects_and_members(site: &Site) {
     assert_eq!((&made["project_name"], &made["default_cloud"]), (&json!("second"), &json!("local-south")));
     site.refused(409, "POST /v1/project", &[], &body, &["second", "already exists"]);
     site.refused(404, "POST /v1/project", &[], &json!({"project": "third", "account_id": "other"}), &["other"]);
-    let change = json!({"cloud": "local-east", "tech_emails": [{"email": "a@example.org"}], "tags": {"team": "a"}});
+    let change = json!({"cloud": "local-east", "tech_emails": [{"email": "a@example.org"}], "tags": {"team": "a"},
+                        "account_id": ""});
     let changed = site.ok("PUT /v1/project/{project}", &["second"], &change)["project"].clone();
     assert_eq!((&changed["default_cloud"], &changed["tags"]), (&json!("local-east"), &json!({"team": "a"})));
     site.refused(
@@ -84,7 +86,9 @@ pub fn projects_and_members(site: &Site) {
     assert!(ca.as_str().unwrap().starts_with("-----BEGIN CERTIFICATE-----\n"));
     assert_ne!(ca, site.get("/v1/project/{project}/kms/ca", &["main"])["certificate"]);
     let organization = site.get("/v1/organization/{organization}", &[main["organization_id"].as_str().unwrap()]);
-    assert_eq!(organization["account_id"], account);
+    assert_eq!((&organization["account_id"], &organization["tier"]), (&json!(account), &json!("business")));
+    let begun = site.get("/v1/me", &[])["user"]["create_time"].clone();
+    assert_eq!((&organization["create_time"], &organization["update_time"]), (&begun, &begun));
 
     farshore_control::access::create_user(&site.control, "guest@example.org", "Guest", None).unwrap();
     let invite = json!({"user_email": "guest@example.org", "member_type": "read_only"});

@@ -28,6 +28,12 @@ pub fn databases_and_users(site: &Site) {
     let before = password();
     site.ok(&format!("PUT {user}"), &clerk, &json!({"operation": "reset-credentials"}));
     assert_ne!(password(), before);
+    let before = password();
+    site.ok(&format!("PUT {user}/credentials/reset"), &clerk, nothing);
+    assert_ne!(password(), before, "the same, from other clients");
+    for key in ["access_cert", "access_key", "authentication"] {
+        assert_eq!(made[key], "", "{key}: a client stops at a null");
+    }
     let chosen = "chosen 'by\" the \\ user $1";
     let body = json!({"operation": "reset-credentials", "new_password": chosen});
     let changed = site.ok(&format!("PUT {user}"), &clerk, &body)["service"].clone();

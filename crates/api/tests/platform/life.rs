@@ -167,7 +167,7 @@ pub fn what_is_seen_of_a_service(site: &Site) {
     assert_eq!(task["success"], true);
     let id = task["task_id"].as_str().unwrap();
     assert_eq!(site.get(&format!("{SERVICE}/task/{{task_id}}"), &["main", "life", id])["task"], task);
-    let older = json!({"task_type": "upgrade_check", "target_version": "13"});
+    let older = json!({"task_type": "upgrade_check", "upgrade_check": {"target_version": "13"}});
     assert_eq!(site.ok(&format!("POST {SERVICE}/task"), &names, &older)["task"]["success"], false);
     for (body, part) in [(json!({"task_type": "other"}), "other"), (json!({"task_type": "upgrade_check"}), "18")] {
         site.refused(400, &format!("POST {SERVICE}/task"), &names, &body, &[part]);
@@ -180,6 +180,7 @@ pub fn what_is_seen_of_a_service(site: &Site) {
     let times: Vec<&str> = all.as_array().unwrap().iter().map(|event| event["time"].as_str().unwrap()).collect();
     assert!(times.is_sorted_by(|one, other| one >= other), "the newest first: {times:?}");
     assert!(all.as_array().unwrap().iter().any(|event| event["event_type"] == "service_create"));
+    assert!(all.as_array().unwrap().iter().all(|event| event["service_name"].is_string()), "a client stops at a null");
     assert_eq!(events("?limit=2").as_array().unwrap().len(), 2);
 
     let scraped = site.ask_as(None, "GET /metrics", &[], nothing);

@@ -15,6 +15,9 @@ pub fn integrations_and_tags(site: &Site) {
     let create = "POST /v1/project/{project}/integration";
     let made = site.ok(create, &["main"], &link)["service_integration"].clone();
     assert_eq!((&made["source_service_type"], &made["dest_service"]), (&json!("pg"), &json!("fork")));
+    let state = json!({"status": "inactive", "errors": [], "nodes": {}});
+    assert_eq!(made["integration_status"]["state"], state);
+    assert_eq!(made["dest_endpoint_id"], Value::Null, "Terraform takes any text for an endpoint");
     let id = made["service_integration_id"].as_str().unwrap();
     site.refused(409, create, &["main"], &link, &["already exists"]);
     site.refused(400, create, &["main"], &json!({"integration_type": "telepathy"}), &["telepathy", "metrics"]);

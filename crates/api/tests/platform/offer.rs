@@ -31,12 +31,15 @@ pub fn what_can_be_created(site: &Site) {
     site.refused(404, &format!("GET {TYPE}/plans/{{plan}}"), &["main", "pg", "huge-1"], nothing, &["huge-1"]);
     let price = "/v1/project/{project}/pricing/service-types/{service_type}/plans/{plan}/clouds/{cloud}";
     let free = site.get(price, &["main", "pg", "startup-4", "local-east"]);
-    assert_eq!((&free["plan_name"], &free["cloud_name"]), (&json!("startup-4"), &json!("local-east")));
+    assert_eq!((&free["service_plan"], &free["cloud_name"]), (&json!("startup-4"), &json!("local-east")));
+    assert_eq!(free["plan_name"], free["service_plan"]);
     let versions = site.get("/v1/service_versions", &[]);
     let of_account = site.get("/v1/account/{account}/service_versions", &["a0000000001"]);
     assert_eq!(versions, of_account);
     let of_pg = |version: &&Value| version["service_type"] == "pg";
     assert!(versions["service_versions"].as_array().unwrap().iter().filter(of_pg).count() >= 3);
+    let known = |version: &Value| [json!("available"), json!("eol")].contains(&version["state"]);
+    assert!(versions["service_versions"].as_array().unwrap().iter().all(known), "the documented words");
     for (path, key) in [("static-ips", "static_ips"), ("vpcs", "vpcs")] {
         assert_eq!(site.get(&format!("/v1/project/{{project}}/{path}"), &["main"])[key], json!([]));
     }

@@ -55,6 +55,7 @@ fn accounts_have_the_documented_keys() {
     check::<common::Nothing>("");
     check::<common::Message>("message");
     check::<user::UserAuthAnswer>("token user_email state");
+    check::<user::UserPasswordChangeAnswer>("message token");
     check::<user::UserAnswer>("user");
     check::<user::User>(
         "user user_id real_name state token_validity_begin? create_time projects auth project_membership \
@@ -68,10 +69,11 @@ fn accounts_have_the_documented_keys() {
     check::<project::ProjectAnswer>("project");
     check::<project::ProjectsAnswer>("projects project_membership project_memberships");
     check::<project::Project>(
-        "project_name account_id account_name organization_id default_cloud tech_emails tags features card_info? \
+        "project_name account_id account_name organization_id default_cloud tech_emails tags features card_info \
          available_credits estimated_balance billing_address billing_currency billing_emails billing_extra_text? \
          billing_group_id billing_group_name country country_code payment_method tenant_id trial_expiration_time? vat_id",
     );
+    check::<project::CardInfo>("brand card_id country country_code exp_month exp_year last4 name user_email");
     check::<project::ProjectUsersAnswer>("users invitations group_users");
     check::<project::Member>("user_email real_name member_type auth create_time billing_contact team_id team_name");
     check::<project::Invitation>("invited_user_email inviting_user_email invite_time member_type");
@@ -103,7 +105,8 @@ fn what_can_be_created_has_the_documented_keys() {
          max_memory_percent? shard_count?",
     );
     check::<catalog::PlanPriceAnswer>(
-        "service_type plan_name cloud_name base_price_usd extra_disk_price_per_gb_usd object_storage_gb_price_usd",
+        "service_type service_plan plan_name cloud_name base_price_usd extra_disk_price_per_gb_usd \
+         object_storage_gb_price_usd",
     );
     check::<catalog::ServiceVersionsAnswer>("service_versions");
     check::<catalog::ServiceVersion>(
@@ -127,7 +130,7 @@ fn a_service_has_every_key_that_the_strictest_client_stops_at() {
     check::<answer::NodeState>("name state progress_updates ~ role");
     check::<progress::ProgressUpdate>("phase min max current unit completed");
     check::<answer::ServiceNotification>("level message type metadata");
-    check::<service::user::ServiceUser>("username password type access_cert? access_key?");
+    check::<service::user::ServiceUser>("username password type access_cert access_key authentication");
     check::<service::user::ServiceUserAnswer>("user");
     check::<maintenance::Maintenance>("dow time enabled updates");
     check::<maintenance::MaintenanceEntry>("description deadline? start_after? start_at? impact?");
@@ -165,7 +168,7 @@ fn what_is_told_about_a_service_has_the_documented_keys() {
     check::<task::TaskAnswer>("task");
     check::<task::Task>("task_id task_type create_time success result result_codes");
     check::<event::EventsAnswer>("events");
-    check::<event::Event>("id time create_time actor event_type event_desc service_name?");
+    check::<event::Event>("id time create_time actor event_type event_desc service_name");
     check::<tag::TagsAnswer>("tags");
     check::<network::StaticIpsAnswer>("static_ips");
     check::<network::VpcsAnswer>("vpcs");
@@ -176,7 +179,9 @@ fn what_is_told_about_a_service_has_the_documented_keys() {
         "service_id service_name service_type plan cloud_name create_time delete_time kept_until",
     );
     check::<query::QueriesAnswer>("queries");
-    check::<organization::OrganizationAnswer>("organization_id organization_name account_id tier");
+    check::<organization::OrganizationAnswer>(
+        "organization_id organization_name account_id create_time update_time tier",
+    );
     check::<run::Run>("id kind service_name state create_time end_time? step steps_done steps progress error?");
     check::<run::RunProgress>("bytes_done bytes_expected? bytes_per_second seconds_left?");
 }
@@ -191,6 +196,7 @@ fn integrations_have_the_documented_keys() {
          dest_endpoint? dest_endpoint_id? user_config integration_status",
     );
     check::<integration::IntegrationStatus>("state status_user_desc");
+    check::<integration::IntegrationState>("status errors nodes");
     check::<integration::IntegrationTypesAnswer>("integration_types");
     check::<integration::IntegrationType>(
         "integration_type dest_description dest_service_type dest_service_types source_description source_service_types \

@@ -71,6 +71,9 @@ fn all_other_recorded_bodies_are_understood() {
         read::<metric::MetricRequest>(&json!({"period": period}));
     }
     read::<task::TaskCreate>(&json!({"task_type": "upgrade_check", "target_version": "18"}));
+    let newer: task::TaskCreate =
+        read(&json!({"task_type": "upgrade_check", "upgrade_check": {"target_version": "18", "async": true}}));
+    assert_eq!(newer.upgrade_check.unwrap().target_version, "18");
     read::<integration::IntegrationCreate>(&json!({
         "source_endpoint_id": null, "source_service": "a", "dest_endpoint_id": null, "dest_service": "b",
         "integration_type": "metrics", "user_config": {},

@@ -13,7 +13,7 @@ mod tokens;
 mod users;
 
 pub use authenticate::authenticate;
-pub use login::login;
+pub use login::{change_password, login};
 pub use may::{Membership, may, member, no_project};
 pub use passwords::{PASSWORD_BYTES_MAX, PASSWORD_CHARS_MIN};
 pub use session::Session;
@@ -22,5 +22,5 @@ pub use tokens::{
     AGE_MAX_S, DESCRIPTION_CHARS_MAX, Issued, NewToken, SESSION_AGE_S, create_token, describe_token, is_session,
     list_tokens, revoke_token,
 };
-pub use users::{EMAIL_BYTES_MAX, TOKENS_MAX, change_password, create_user, expire_tokens, set_password, user};
+pub use users::{EMAIL_BYTES_MAX, TOKENS_MAX, create_user, expire_tokens, set_password, user};
 pub(crate) use users::{found, new_user};

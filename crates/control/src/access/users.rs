@@ -1,13 +1,10 @@
 //! Users, their passwords, and the end of all their tokens.
 
-use std::net::IpAddr;
-
 use farshore_store::users::{self, User};
 use farshore_store::{Tx, id, taken, tokens};
 use farshore_types::{Error, Result};
 
 use super::passwords;
-use super::session::Session;
 use crate::Control;
 
 /// Tokens of one user.
@@ -32,34 +29,6 @@ pub fn create_user(control: &Control, email: &str, real_name: &str, password: Op
         false => error,
     })?;
     Ok(user)
-}
-
-/// Changes one's own password, and ends all tokens but the one in use. The present one is not asked for where there is none yet.
-///
-/// `Denied` if the present one is wrong, which counts and delays as a failed login does.
-pub fn change_password(control: &Control, session: &Session, present: &str, new: &str, address: IpAddr) -> Result<()> {
-    let before = control.store.read(|tx| found(tx, &session.email))?;
-    let attempt = control.logins.begin(&before.email, address, control.clock.monotonic())?;
-    if let Some(kept) = &before.password_hash
-        && !passwords::verify(present, Some(kept))?
-    {
-        return Err(Error::denied("the present password is wrong"));
-    }
-    attempt.succeeded();
-    let password_hash = Some(passwords::hash(new, control.entropy.as_ref())?);
-    control.store.write(|tx| {
-        let user = found(tx, &session.email)?;
-        if user.password_hash != before.password_hash {
-            return Err(Error::conflict("the password was changed at the same time").hint("try again"));
-        }
-        users::update(tx, &User { password_hash, ..user.clone() })?;
-        for token in tokens::of_user(tx, &user.id, TOKENS_MAX)? {
-            if token.prefix != session.token_prefix {
-                tokens::delete(tx, &user.id, &token.prefix)?;
-            }
-        }
-        Ok(())
-    })
 }
 
 /// Gives a user a password and ends all tokens: for whoever administers the machine.

@@ -68,7 +68,8 @@ fn a_new_password_ends_the_other_tokens_and_the_old_password() {
     refused(change(&session, "wrong", "another password"), ErrorKind::Denied, "present password");
     refused(change(&session, PASSWORD, "short"), ErrorKind::Invalid, "too short");
     access::authenticate(control, &other, HERE, "").unwrap();
-    change(&session, PASSWORD, "another password").unwrap();
+    let new = change(&session, PASSWORD, "another password").unwrap();
+    access::authenticate(control, &new, HERE, "").unwrap();
     refused(access::authenticate(control, &other, HERE, ""), ErrorKind::Denied, "token");
     access::authenticate(control, &platform.token, HERE, "").unwrap();
     refused(access::login(control, ADMIN, PASSWORD, HERE), ErrorKind::Denied, "password");

@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::wire::common::Time;
+
 /// An organization.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct OrganizationAnswer {
@@ -12,6 +14,10 @@ pub struct OrganizationAnswer {
     pub organization_name: String,
     /// Its account.
     pub account_id: String,
-    /// Empty; a part of the documented shape.
+    /// When the platform was started first.
+    pub create_time: Time,
+    /// The same: nothing of it changes.
+    pub update_time: Time,
+    /// `business`; a part of the documented shape.
     pub tier: String,
 }

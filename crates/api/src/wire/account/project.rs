@@ -28,8 +28,8 @@ pub struct Project {
     pub tags: BTreeMap<String, String>,
     /// Switches; none today.
     pub features: Object,
-    /// Null: nobody is billed.
-    pub card_info: Option<Object>,
+    /// A card with nothing on it: nobody is billed.
+    pub card_info: CardInfo,
     /// `0.00`.
     pub available_credits: String,
     /// `0.00`.
@@ -58,6 +58,29 @@ pub struct Project {
     pub trial_expiration_time: Option<Time>,
     /// Empty.
     pub vat_id: String,
+}
+
+/// What the documented shape says about a credit card; all of it is empty. Some clients stop where it is null.
+#[derive(Debug, Clone, Default, Serialize, JsonSchema)]
+pub struct CardInfo {
+    /// Empty.
+    pub brand: String,
+    /// Empty.
+    pub card_id: String,
+    /// Empty.
+    pub country: String,
+    /// Empty.
+    pub country_code: String,
+    /// 0.
+    pub exp_month: u32,
+    /// 0.
+    pub exp_year: u32,
+    /// Empty.
+    pub last4: String,
+    /// Empty.
+    pub name: String,
+    /// Empty.
+    pub user_email: String,
 }
 
 /// One project.

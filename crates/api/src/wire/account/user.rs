@@ -41,6 +41,15 @@ pub struct UserPasswordChange {
     pub new_password: Secret,
 }
 
+/// A password that is changed.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct UserPasswordChangeAnswer {
+    /// What was done.
+    pub message: String,
+    /// A new token, shown this once. The one that asked goes on, too.
+    pub token: String,
+}
+
 /// The caller.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct UserAnswer {

@@ -126,7 +126,7 @@ pub struct Component {
 pub struct NodeState {
     /// Its name.
     pub name: String,
-    /// How it is.
+    /// How it is. Its availability zone is left out, as is documented for where there are none.
     pub state: NodePhase,
     /// `master` or `standby`. Left out while it is neither.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -160,7 +160,7 @@ pub struct ServiceNotification {
     pub level: String,
     /// In words.
     pub message: String,
-    /// `service_end_of_life` or `service_powered_off_removal`.
+    /// `service_notice`; `service_end_of_life` and `service_powered_off_removal` are documented and not told yet.
     #[serde(rename = "type")]
     pub kind: String,
     /// More, for programs.

@@ -10,10 +10,19 @@ use crate::wire::common::{Object, Time};
 pub struct TaskCreate {
     /// What.
     pub task_type: String,
-    /// With `upgrade_check`: to which version.
+    /// With `upgrade_check`: to which version, from older clients.
     pub target_version: Option<String>,
+    /// With `upgrade_check`: to which version, from newer clients.
+    pub upgrade_check: Option<UpgradeCheck>,
     /// With `migration_check`: from where.
     pub migration_check: Option<Object>,
+}
+
+/// What an `upgrade_check` checks.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub struct UpgradeCheck {
+    /// To which version.
+    pub target_version: String,
 }
 
 /// One task.

@@ -15,10 +15,12 @@ pub struct ServiceUser {
     /// `primary` for the administrator, else `normal`.
     #[serde(rename = "type")]
     pub kind: String,
-    /// Null: accounts have passwords.
-    pub access_cert: Option<String>,
-    /// Null: accounts have passwords.
-    pub access_key: Option<String>,
+    /// Empty: accounts have passwords.
+    pub access_cert: String,
+    /// Empty: accounts have passwords.
+    pub access_key: String,
+    /// Empty: the type knows one way only. Some clients stop where it is missing or null.
+    pub authentication: String,
 }
 
 /// One account.
