@@ -34,6 +34,20 @@ pub fn processes(data: &Path) -> Result<Vec<i32>> {
     Ok(found)
 }
 
+/// Takes leave of the dead server that `postmaster.pid` names. While the kernel remembers it, a new server takes it for a living one and
+/// does not start.
+pub fn bury(data: &Path) -> Result<()> {
+    let Some(postmaster) = Postmaster::read(data)? else { return Ok(()) };
+    let is_server = |name: String| name.trim() == PROGRAM;
+    // A number may have been given to another process since.
+    if fs::read_to_string(format!("/proc/{}/comm", postmaster.pid)).is_ok_and(is_server)
+        && ProcessId::of(postmaster.pid)?.is_none()
+    {
+        Running::bury(postmaster.pid);
+    }
+    Ok(())
+}
+
 /// Kills the server of a data directory, as a loss of power would: its other processes end when they find it gone. Nothing happens where
 /// none runs.
 pub fn kill(data: &Path) -> Result<()> {

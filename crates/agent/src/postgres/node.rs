@@ -269,6 +269,7 @@ impl Node {
         if self.find()? || self.outlive_leftovers()? {
             return self.want(Wanted::Running);
         }
+        found::bury(&self.layout.data())?;
         crate::account::check_reachable(&self.layout.data(), &self.host.engines)?;
         self.write_configuration()?;
         let log_file = self.layout.log_file();

@@ -14,7 +14,7 @@ use farshore_types::error::ErrorContext;
 use farshore_types::{Clock, Error, Program, Result};
 use rustix::event::{PollFd, PollFlags};
 use rustix::fs::OFlags;
-use rustix::process::{Signal, WaitId, WaitIdOptions, pidfd_send_signal, waitid};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, pidfd_send_signal, waitid};
 
 use super::identity::ProcessId;
 use super::launch;
@@ -58,6 +58,14 @@ impl Running {
     /// Takes over a process that is running already, without touching it; `None` when it is gone.
     pub fn adopt(id: ProcessId) -> Result<Option<Running>> {
         Ok(id.handle()?.map(|handle| Running { id, handle }))
+    }
+
+    /// Lets the kernel forget a dead child of ours that nobody waited for, because its handle was dropped before it ended. Nothing
+    /// happens where there is none.
+    pub fn bury(pid: i32) {
+        let Some(pid) = Pid::from_raw(pid) else { return };
+        let outcome = waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOHANG);
+        tracing::debug!(pid = pid.as_raw_nonzero(), ?outcome, "server that nobody waited for");
     }
 
     /// Which process it is; store it.

@@ -3,7 +3,7 @@
 use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
 
-use farshore_agent::postgres::{Status, adopt, provision};
+use farshore_agent::postgres::{Status, adopt, kill, provision};
 use farshore_agent::process::{ProcessId, working_in};
 use farshore_engines::postgresql::wire::{Address, Connection, Settings};
 use farshore_types::ErrorKind;
@@ -105,6 +105,20 @@ fn a_killed_server_is_noticed_and_recovers_when_started_again() {
     assert_eq!((test.sql("SELECT count(*) FROM t").as_str(), servers(&test.node.layout().data())), ("1000", 1));
     assert_ne!(test.node.pid(), Some(killed));
     held.join().unwrap();
+}
+
+#[test]
+fn a_server_that_died_after_its_handle_was_dropped_does_not_keep_the_next_one_from_starting() {
+    let test = node("n");
+    let (layout, killed) = (test.node.layout().clone(), test.node.pid().unwrap());
+    drop(test.node);
+    kill(&layout.data()).unwrap();
+    // The kernel remembers our child until somebody waits for it, and PostgreSQL would take it for a living server.
+    wait_until("it is dead", || ProcessId::of(killed).unwrap().is_none());
+    let mut node = adopt(layout.volume(), &host()).unwrap();
+    node.start(DEADLINE).unwrap();
+    assert!(matches!(node.status().unwrap(), Status::Ready { .. }));
+    assert!(!std::path::Path::new(&format!("/proc/{killed}")).exists());
 }
 
 #[test]
