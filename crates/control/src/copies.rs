@@ -54,13 +54,17 @@ pub struct Shown {
     pub ends_at: Option<Timestamp>,
 }
 
-/// Older clients send a list that was typed as one as a single text: `["['south']"]` means `["south"]`.
+/// Older clients split what was typed as a list at its commas, brackets and all: `["['south'", "'east']"]` means `["south", "east"]`,
+/// and the single empty text means that nothing was typed.
 pub fn untangled(options: &Value) -> Value {
     let mut options = options.clone();
-    if let Some(Value::Array(items)) = options.get_mut(OPTION) {
-        let inner = |item: &Value| Some(item.as_str()?.trim().strip_prefix('[')?.strip_suffix(']')?.to_string());
-        if let Some(text) = items.first().and_then(inner).filter(|_| items.len() == 1) {
-            let names = text.split(',').map(|name| name.trim().trim_matches(['"', '\'']));
+    if let Some(Value::Array(items)) = options.get_mut(OPTION)
+        && let Some(texts) = items.iter().map(Value::as_str).collect::<Option<Vec<&str>>>()
+    {
+        let typed = texts.join(",");
+        let listed = typed.trim().strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+        if let Some(names) = listed.or((texts == [""]).then_some("")) {
+            let names = names.split(',').map(|name| name.trim().trim_matches(['"', '\'']));
             *items = names.filter(|name| !name.is_empty()).map(Value::from).collect();
         }
     }
@@ -119,9 +123,10 @@ pub fn of_service(control: &Control, service: &Service) -> Result<Vec<Shown>> {
 }
 
 fn shown(control: &Control, service: &Service, row: Copy) -> Result<Shown> {
-    let (backups, windows) = control.store.read(|tx| {
+    let (backups, windows, first) = control.store.read(|tx| {
         let backups = backups::of_region(tx, &service.id, &row.region, BACKUPS_MAX)?;
-        Ok((backups, windows::of_region(tx, &service.id, &row.region, BACKUPS_MAX)?))
+        let windows = windows::of_region(tx, &service.id, &row.region, BACKUPS_MAX)?;
+        Ok((backups, windows, backups::of_region(tx, &service.id, &service.region, 1)?))
     })?;
     let down = |region: &str| {
         let down = control.regions.down(region)?;
@@ -133,14 +138,16 @@ fn shown(control: &Control, service: &Service, row: Copy) -> Result<Shown> {
         Ok(view) => view.unwrap_or_default(),
         Err(error) => CopyView { paused: Some(error.to_string()), ..CopyView::default() },
     };
-    let paused = down(&row.region).or_else(|| down(&service.region)).or_else(|| looked.paused.clone());
+    // Before the first backup there is nothing to be copied, and perhaps nothing to be read: nothing is wrong with that.
+    let looked_paused = looked.paused.clone().filter(|_| !first.is_empty());
+    let paused = down(&row.region).or_else(|| down(&service.region)).or(looked_paused);
     let paused = match row.ends_at {
         Some(at) => Some(format!("{} is no longer a backup region: this copy is deleted at {at}", row.region)),
         None => paused,
     };
     // What this process has not followed yet was read in the region before.
     let complete = looked.complete.max(windows.last().map(|window| window.to_at));
-    let idle = looked.followed && looked.compared && looked.waiting_backups == 0;
+    let idle = looked.followed && looked.compared && looked.waiting_backups == 0 && !backups.is_empty();
     let condition = match (row.ends_at, &paused) {
         (Some(_), _) => Condition::Leaving,
         (None, Some(_)) => Condition::Paused,
@@ -204,7 +211,8 @@ pub fn hint_elsewhere(control: &Control, service: &Service) -> Result<String> {
     })
 }
 
-/// The service lives in `to` from now on, where a copy was; its former region becomes a further one.
+/// The service lives in `to` from now on, where a copy was; its former region becomes a further one, or is left behind for the grace
+/// period where the copy was not wanted any more.
 pub fn swap(tx: &mut Tx<'_>, control: &Control, service: &mut Service, to: &RegionName) -> Result<()> {
     let from = std::mem::replace(&mut service.region, to.to_string());
     if let Value::Object(options) = &mut service.user_config {
@@ -233,11 +241,12 @@ pub fn swap(tx: &mut Tx<'_>, control: &Control, service: &mut Service, to: &Regi
 /// Refuses a move to a region that holds no copy.
 pub fn must_hold_copy(tx: &mut Tx<'_>, service: &Service, to: &RegionName) -> Result<()> {
     let now = tx.now();
-    let row = copies::of_service(tx, &service.id)?.into_iter().find(|copy| copy.region == to.as_str());
-    if row.is_some_and(|row| is_usable(&row, now)) && !backups::of_region(tx, &service.id, to.as_str(), 1)?.is_empty() {
+    let there = copies::of_service(tx, &service.id)?;
+    // What lies in a region that is none of them may be the past of long ago.
+    let is_kept = there.iter().any(|copy| copy.region == to.as_str() && is_usable(copy, now));
+    if is_kept && !backups::of_region(tx, &service.id, to.as_str(), 1)?.is_empty() {
         return Ok(());
     }
-    let there = copies::of_service(tx, &service.id)?;
     let names: Vec<&str> = there.iter().map(|copy| copy.region.as_str()).collect();
     let what = format!("cloud: region {to} holds no copy of service {}", service.name);
     let hint = if names.is_empty() {
@@ -257,7 +266,11 @@ mod tests {
         for (sent, meant) in [
             (json!(["['local-south']"]), json!(["local-south"])),
             (json!(["[\"a\", 'b']"]), json!(["a", "b"])),
+            (json!(["['a'", " 'b']"]), json!(["a", "b"])),
             (json!(["[]"]), json!([])),
+            (json!([""]), json!([])),
+            (json!(["a", ""]), json!(["a", ""])),
+            (json!(["['a']", 5]), json!(["['a']", 5])),
             (json!(["a"]), json!(["a"])),
             (json!(["[a]", "b"]), json!(["[a]", "b"])),
             (json!(null), json!(null)),

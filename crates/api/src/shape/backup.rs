@@ -51,6 +51,11 @@ pub(crate) fn backups(overview: &Overview) -> Vec<Backup> {
     shown
 }
 
+/// One that leaves before it held anything will never hold anything.
+fn holds_or_will(copy: &Shown) -> bool {
+    copy.ends_at.is_none() || !copy.windows.is_empty()
+}
+
 /// The last unbroken stretch of a further region.
 fn further(copy: &Shown) -> PitrRegion {
     let last = copy.windows.last();
@@ -73,7 +78,7 @@ pub(crate) fn answer(control: &Control, overview: &Overview) -> Result<BackupsAn
     let exact = policy.is_some_and(|policy| policy.recovery_mode == RecoveryMode::Pitr);
     let pitr = exact.then(|| Pitr {
         primary_region: range(service, overview.node.as_ref(), &windows),
-        additional_regions: overview.copies.iter().map(further).collect(),
+        additional_regions: overview.copies.iter().filter(|copy| holds_or_will(copy)).map(further).collect(),
     });
     let config = Config::from_map(service.user_config.as_object().cloned().unwrap_or_default());
     let scheduled_backup_time = policy.map(|_| ScheduledBackupTime {

@@ -1,7 +1,8 @@
 //! Backups in further regions: turned on, shown, used when the first region is lost, turned off.
 
 use farshore_control::reconcile;
-use farshore_types::{ErrorKind, RegionName};
+use farshore_store::copies::{self as rows, Copy};
+use farshore_types::{ErrorKind, RegionName, ServiceId, Timestamp};
 use serde_json::{Value, json};
 
 use crate::site::Site;
@@ -50,6 +51,7 @@ pub fn a_service_is_copied_shown_lost_and_restored_elsewhere(site: &Site) {
     lost(site);
     moved(site);
     turned_off(site);
+    left_behind(site);
 }
 
 fn shown(site: &Site) {
@@ -160,4 +162,41 @@ fn turned_off(site: &Site) {
     site.hosts.fail("copy_view", Some(ErrorKind::Transient));
     assert_eq!(copies(site, "far")[0]["state"], "paused");
     site.hosts.fail("copy_view", None);
+}
+
+/// Where the service moves to a copy that is no longer wanted, its former region is left, and never taken for its present.
+fn left_behind(site: &Site) {
+    put(site, "far", &json!({"user_config": {"additional_backup_regions": []}}));
+    site.hosts.down(&region("local-south"));
+    pass(site);
+    put(site, "far", &json!({"cloud": "local-north", "powered": true}));
+    let far = site.settle("far");
+    assert_eq!((&far["state"], &far["cloud_name"]), (&json!("RUNNING"), &json!("local-north")));
+    site.hosts.up(&region("local-south"));
+    pass(site);
+    let left = copies(site, "far")[0].clone();
+    assert_eq!((&left["region"], &left["state"]), (&json!("local-south"), &json!("leaving")), "{left}");
+    site.ok(&format!("POST {SERVICE}/backups"), &["main", "far"], &Value::Null);
+    let newest = site.settle("far")["backups"].as_array().unwrap().last().unwrap()["backup_name"].clone();
+    let options = json!({"service_to_fork_from": "far", "recovery_basebackup_name": newest});
+    let fork = site.service("present", &json!({"cloud": "local-south", "user_config": options}));
+    assert_eq!(fork["state"], "RUNNING", "a fork shows the present, not what was left");
+
+    let over = Copy { ends_at: Some(Timestamp::default()), ..left_of(site, &far) };
+    site.control.store.write(|tx| rows::put(tx, &over)).unwrap();
+    reconcile::end_copies(&site.control).unwrap();
+    assert_eq!(copies(site, "far"), json!([]));
+    site.hosts.down(&region("local-north"));
+    pass(site);
+    let to = json!({"cloud": "local-south", "powered": true});
+    site.refused(400, &format!("PUT {SERVICE}"), &["main", "far"], &to, &["holds no copy"]);
+    let asked = format!("POST {SERVICE}/backups");
+    site.refused(409, &asked, &["main", "far"], &Value::Null, &["local-north has not answered"]);
+    site.hosts.up(&region("local-north"));
+    pass(site);
+}
+
+fn left_of(site: &Site, service: &Value) -> Copy {
+    let id: ServiceId = service["service_id"].as_str().unwrap().parse().unwrap();
+    site.control.store.read(|tx| rows::of_service(tx, &id)).unwrap().remove(0)
 }

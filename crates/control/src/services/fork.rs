@@ -1,5 +1,6 @@
 //! What a fork is made from: found, allowed and checked before anything is made. Its source is never touched.
 
+use farshore_store::copies as rows;
 use farshore_store::services::{self, Service};
 use farshore_store::{backups, projects};
 use farshore_types::access::Permission;
@@ -106,13 +107,17 @@ pub fn start(control: &Control, source: &Source, given: &Config, region: &Region
     Ok(Start { region: from, source: service.id.clone(), moment, backup, fork: true })
 }
 
-/// The region whose copy serves a fork in `region`: its own, else the primary one if that answers. A copy is used only in its own region.
+/// The region whose copy serves a fork in `region`: its own, else the primary one if that answers. A copy is used only in its own region,
+/// and one that is no longer kept only while the primary region does not answer: it shows an older state.
 fn copy_for(control: &Control, service: &Service, region: &RegionName) -> Result<RegionName> {
-    let here = control.store.read(|tx| backups::of_region(tx, &service.id, region.as_str(), BACKUPS_MAX))?;
-    let rows = control.store.read(|tx| farshore_store::copies::of_service(tx, &service.id))?;
+    let (here, rows) = control.store.read(|tx| {
+        Ok((backups::of_region(tx, &service.id, region.as_str(), 1)?, rows::of_service(tx, &service.id)?))
+    })?;
     let now = control.clock.now();
-    let usable = rows.iter().any(|copy| copy.region == region.as_str() && copies::is_usable(copy, now));
-    if (usable && !here.is_empty()) || region.as_str() == service.region {
+    let row = rows.iter().find(|row| row.region == region.as_str() && copies::is_usable(row, now));
+    let lost = control.regions.is_down(&service.region);
+    let serves = row.is_some_and(|row| row.ends_at.is_none() || lost) && !here.is_empty();
+    if serves || region.as_str() == service.region {
         return Ok(region.clone());
     }
     match control.regions.must_be_up(&service.region) {

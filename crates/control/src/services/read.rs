@@ -116,8 +116,8 @@ fn lost(control: &Control, service: &Service, copies: &[Shown]) -> Vec<Notice> {
     let Some(down) = control.regions.down(&service.region) else { return Vec::new() };
     let newest = copies.iter().filter_map(|copy| Some((copy.windows.last()?.to_at, &copy.region))).max();
     let elsewhere = match newest {
-        Some((moment, region)) => format!("it can be restored in {region} up to {moment}"),
-        None => "no other region holds a copy of it".to_string(),
+        Some((moment, region)) => format!("service {} can be restored in {region} up to {moment}", service.name),
+        None => format!("no other region holds a copy of service {}", service.name),
     };
     let text = format!("Region {} has not answered since {}: {elsewhere}", service.region, down.since);
     vec![Notice { warning: true, text }]
