@@ -65,6 +65,14 @@ pub fn state(word: &str) -> String {
     }
 }
 
+/// The same of a service that may be out of reach.
+pub fn state_of(service: &Service) -> String {
+    match &service.metadata.region_down_since {
+        Some(_) => "out of reach".to_string(),
+        None => state(&service.state),
+    }
+}
+
 /// Where a service is and what it does, in a sentence.
 pub fn headline(service: &Service) -> String {
     let (name, state, region) = (plain(&service.service_name), state(&service.state), plain(&service.cloud_name));
@@ -132,12 +140,18 @@ pub fn together(names: &[String]) -> String {
     }
 }
 
-/// Which moments can be restored, and when the next backup is due; empty where nothing is known.
-pub fn window(backups: &Backups) -> Vec<String> {
+/// Which moments can be restored, and when the next backup is due; empty where nothing is known. `away`: the first region, while it does
+/// not answer.
+pub fn window(backups: &Backups, away: Option<&str>) -> Vec<String> {
     let mut lines = Vec::new();
     if let Some(pitr) = &backups.pitr {
         let range = &pitr.primary_region;
         lines.push(match (&range.pitr_range_start, &range.pitr_range_end) {
+            (Some(from), to) if away.is_some() => {
+                let region = plain(away.unwrap_or_default());
+                let to = to.as_deref().map(|to| format!(" to {}", moment(to))).unwrap_or_default();
+                format!("Once {region} answers again: every moment from {}{to} UTC.", moment(from))
+            }
             (None, _) => "No moment can be restored yet: there is no backup.".to_string(),
             (Some(from), None) => format!("Every moment from {} UTC until now can be restored.", moment(from)),
             (Some(from), Some(to)) => {
@@ -162,6 +176,7 @@ fn further(range: &PitrRegion) -> String {
     match (&range.pitr_range_start, &range.pitr_range_end) {
         (None, _) => format!("From {region}: no moment yet."),
         (Some(from), None) => format!("From {region}: every moment from {} UTC until now.", moment(from)),
+        (Some(from), Some(to)) if moment(from) == moment(to) => format!("From {region}: {} UTC alone.", moment(from)),
         (Some(from), Some(to)) => format!("From {region}: every moment from {} to {} UTC.", moment(from), moment(to)),
     }
 }
@@ -247,19 +262,23 @@ mod tests {
 
     #[test]
     fn the_window_is_said_in_whole_sentences() {
-        let of = |start: Option<&str>, end: Option<&str>, hours| {
+        let told = |start: Option<&str>, end: Option<&str>, hours, away| {
             let range = Range { pitr_range_start: start.map(str::to_string), pitr_range_end: end.map(str::to_string) };
-            window(&Backups {
-                pitr: Some(Pitr { primary_region: range, ..Pitr::default() }),
-                scheduled_backup_time: Some(Schedule {
-                    backup_hour: 3,
-                    backup_minute: 7,
-                    backup_interval_hours: hours,
-                }),
-                ..Backups::default()
-            })
+            window(
+                &Backups {
+                    pitr: Some(Pitr { primary_region: range, ..Pitr::default() }),
+                    scheduled_backup_time: Some(Schedule {
+                        backup_hour: 3,
+                        backup_minute: 7,
+                        backup_interval_hours: hours,
+                    }),
+                    ..Backups::default()
+                },
+                away,
+            )
             .join(" ")
         };
+        let of = |start, end, hours| told(start, end, hours, None);
         let (from, to) = (Some("2026-11-20T03:07:00Z"), Some("2026-11-21T10:15:00Z"));
         assert_eq!(
             of(from, to, 24),
@@ -268,7 +287,12 @@ mod tests {
         assert!(of(from, None, 6).starts_with("Every moment from 2026-11-20 03:07:00 UTC until now can be restored."));
         assert!(of(from, None, 6).ends_with("Backups are due every 6 h, counted from 03:07 UTC."));
         assert!(of(None, None, 24).starts_with("No moment can be restored yet"));
-        assert!(window(&Backups::default()).is_empty());
+        let away = told(from, to, 24, Some("local-north"));
+        assert!(away.starts_with(
+            "Once local-north answers again: every moment from 2026-11-20 03:07:00 to 2026-11-21 10:15:00 UTC. "
+        ));
+        assert!(told(None, None, 24, Some("local-north")).starts_with("No moment can be restored yet"));
+        assert!(window(&Backups::default(), None).is_empty());
     }
 
     #[test]
@@ -281,6 +305,7 @@ mod tests {
         let whole = "From local-south: every moment from 2026-11-20 03:07:00 to 2026-11-21 10:15:00 UTC.";
         assert_eq!(of(from, to), whole);
         assert_eq!(of(from, None), "From local-south: every moment from 2026-11-20 03:07:00 UTC until now.");
+        assert_eq!(of(from, from), "From local-south: 2026-11-20 03:07:00 UTC alone.");
         assert_eq!(of(None, None), "From local-south: no moment yet.");
     }
 

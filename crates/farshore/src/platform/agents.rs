@@ -278,8 +278,12 @@ impl Agent {
 
     /// Whether agent and store answer; within some seconds.
     pub fn probe(&self) -> Result<()> {
-        self.fleet()?;
-        self.store.probe()
+        match is_open(&self.shutter) {
+            false => Err(Error::transient("a drill has taken it down")),
+            true => {
+                self.fleet().map_err(|_| Error::transient("its hosts do not answer")).and_then(|_| self.store.probe())
+            }
+        }
     }
 
     /// The agent is gone, its servers are killed, its store answers with errors or not at all.

@@ -131,7 +131,9 @@ fn others() -> Vec<Row> {
 fn regions() -> Vec<Row> {
     let fork = json!({"service_name": "pg-1-local-south", "service_type": "pg", "plan": "startup-4",
                       "cloud": "local-south", "user_config": {"service_to_fork_from": "pg-1"}});
-    let lag = &["pg-1 would lose 1.4 s of work: local-south holds everything up to 2026-11-21 10:15:03 UTC."];
+    let lag = &[
+        "local-north is down: restored elsewhere, pg-1 loses 1.4 s of work: local-south holds everything up to 2026-11-21 10:15:03 UTC.",
+    ];
     vec![
         ("backup lag pg-1", "GET /project/main/service/pg-1/copies", Value::Null, lag),
         ("backup lag", "GET /project/main/service/pg-1/copies", Value::Null, &["12 objects, 3.40 MB", "1.4 s"]),

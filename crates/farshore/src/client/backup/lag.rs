@@ -5,15 +5,44 @@ use std::process::ExitCode;
 use farshore_types::{ErrorKind, Result, units};
 use serde_json::{Value, json};
 
-use crate::client::answers::{Service, ServiceCopy, part};
+use crate::client::answers::{Region, Service, ServiceCopy, part};
 use crate::client::caller::Client;
-use crate::client::text::{count, loss, moment, plain};
+use crate::client::text::{count, loss, moment, plain, together};
 use crate::output::table;
 
 /// A service and its copies.
 struct Lag {
     service: String,
     copies: Vec<ServiceCopy>,
+}
+
+/// Regions that do not answer.
+#[derive(Default)]
+struct Away {
+    regions: Vec<Region>,
+}
+
+impl Away {
+    /// A platform that does not know which is one where none is.
+    fn ask(client: &Client) -> Result<Away> {
+        let answer = match client.api.get(&client.path(&["regions"])?) {
+            Err(error) if error.kind() == ErrorKind::Missing => return Ok(Away::default()),
+            answer => answer?,
+        };
+        let mut regions: Vec<Region> = part(&answer, "regions")?;
+        regions.retain(Region::is_down);
+        Ok(Away { regions })
+    }
+
+    fn has(&self, region: &str) -> bool {
+        self.regions.iter().any(|away| away.region == region)
+    }
+
+    /// The region of a service, if it is one of them.
+    fn home(&self, service: &str) -> Option<&str> {
+        let holds = |region: &&Region| region.services.iter().any(|one| one.service_name == service);
+        self.regions.iter().find(holds).map(|region| region.region.as_str())
+    }
 }
 
 /// Asks for one service, or for all of the project, one call each.
@@ -32,7 +61,7 @@ pub fn run(client: &Client, service: Option<&str>) -> Result<ExitCode> {
         lags.push(Lag { service: name.clone(), copies: part(&answer, "copies")? });
         answers.push(json!({"service_name": name, "copies": answer.get("copies").unwrap_or(&Value::Null)}));
     }
-    client.answer(&json!({"services": answers}), || Ok(sentences(&client.project()?, &lags)))
+    client.answer(&json!({"services": answers}), || Ok(sentences(&client.project()?, &lags, &Away::ask(client)?)))
 }
 
 fn names(client: &Client) -> Result<Vec<String>> {
@@ -40,11 +69,11 @@ fn names(client: &Client) -> Result<Vec<String>> {
     Ok(services.into_iter().map(|service| service.service_name).collect())
 }
 
-fn sentences(project: &str, lags: &[Lag]) -> String {
+fn sentences(project: &str, lags: &[Lag], away: &Away) -> String {
     if lags.is_empty() {
         return format!("Project {project} has no services.");
     }
-    let mut lines: Vec<String> = lags.iter().flat_map(of_service).collect();
+    let mut lines: Vec<String> = lags.iter().flat_map(|lag| of_service(lag, away)).collect();
     let rows: Vec<Vec<String>> =
         lags.iter().flat_map(|lag| lag.copies.iter().map(|copy| row(&lag.service, copy))).collect();
     if !rows.is_empty() {
@@ -54,30 +83,59 @@ fn sentences(project: &str, lags: &[Lag]) -> String {
     lines.join("\n")
 }
 
-/// What the loss of the first region would mean, the best copy first, then what stands in the way of the others.
-fn of_service(lag: &Lag) -> Vec<String> {
+/// What the loss of the first region would mean, or does, the best copy first, then what stands in the way of the others. A copy in a region
+/// that does not answer restores nothing.
+fn of_service(lag: &Lag, away: &Away) -> Vec<String> {
     let name = plain(&lag.service);
+    let command = format!("\n  farshore service update {name} -c additional_backup_regions=REGION");
+    let home = away.home(&lag.service).map(plain);
     if lag.copies.is_empty() {
-        let command = format!("farshore service update {name} -c additional_backup_regions=REGION");
-        return vec![format!("{name} has no copy in another region:\n  {command}")];
+        return vec![match home {
+            Some(region) => format!("{region} is down, and {name} has no copy in another region."),
+            None => format!("{name} has no copy in another region:{command}"),
+        }];
     }
-    let mut known: Vec<(f64, &ServiceCopy)> =
-        lag.copies.iter().filter_map(|copy| copy.lag_seconds.map(|lag_s| (lag_s, copy))).collect();
+    let (lost, mut known): (Vec<_>, Vec<_>) = lag
+        .copies
+        .iter()
+        .filter_map(|copy| copy.lag_seconds.map(|lag_s| (lag_s, copy)))
+        .partition(|(_, copy)| away.has(&copy.region));
     known.sort_by(|(a, _), (b, _)| a.total_cmp(b));
+    let (when, would) = match home {
+        Some(region) => (format!("{region} is down: restored elsewhere,"), "loses"),
+        None => ("If its region were lost now,".to_string(), "would lose"),
+    };
     let mut lines = Vec::new();
     match known.split_first() {
         Some(((lag_s, best), others)) => {
-            let lost = loss(*lag_s).map_or_else(|| "no work".to_string(), |span| format!("{span} of work"));
-            lines.push(format!("If its region were lost now, {name} would lose {lost}{}.", held(best)));
+            let work = loss(*lag_s).map_or_else(|| "no work".to_string(), |span| format!("{span} of work"));
+            lines.push(format!("{when} {name} {would} {work}{}.", held(best)));
             lines.extend(others.iter().map(|(lag_s, copy)| {
-                let lost = loss(*lag_s).map_or_else(|| "none".to_string(), |span| format!("{span} of it"));
-                format!("With {} alone it would lose {lost}{}.", plain(&copy.region), held(copy))
+                let work = loss(*lag_s).map_or_else(|| "none".to_string(), |span| format!("{span} of it"));
+                format!("With {} alone it {would} {work}{}.", plain(&copy.region), held(copy))
             }));
         }
-        None => lines.push(format!("If its region were lost now, {name} would be lost as a whole.")),
+        None => lines.push(nothing_left(&name, away.home(&lag.service), &lost)),
     }
     lines.extend(lag.copies.iter().filter_map(|copy| hindered(&name, copy)));
+    if lag.copies.iter().all(|copy| copy.state == "leaving") {
+        lines.push(format!("{name} has no backup region now:{command}"));
+    }
     lines
+}
+
+/// No copy can be restored: for good, or until a region is back.
+fn nothing_left(name: &str, home: Option<&str>, lost: &[(f64, &ServiceCopy)]) -> String {
+    let regions: Vec<String> = lost.iter().map(|(_, copy)| plain(&copy.region)).collect();
+    let until =
+        if regions.is_empty() { "as a whole".to_string() } else { format!("until {} is back", together(&regions)) };
+    match home {
+        Some(region) if regions.is_empty() => {
+            format!("{} is down, and {name} cannot be restored in another region.", plain(region))
+        }
+        Some(region) => format!("{} is down, and {name} cannot be restored elsewhere {until}.", plain(region)),
+        None => format!("If its region were lost now, {name} would be lost {until}."),
+    }
 }
 
 /// What a copy holds; nothing where its newest moment is not known.
@@ -145,6 +203,7 @@ fn row(service: &str, copy: &ServiceCopy) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::client::answers::RegionService;
 
     fn copy(region: &str, state: &str, lag_seconds: Option<f64>) -> ServiceCopy {
         let newest = lag_seconds.map(|_| "2026-11-21T10:15:03.4Z".to_string());
@@ -166,7 +225,7 @@ mod tests {
         };
         let lags = [lag("pg-1", vec![behind, copy("local-south", "complete", Some(1.4))]), lag("pg-2", Vec::new())];
         assert_eq!(
-            sentences("main", &lags),
+            sentences("main", &lags, &Away::default()),
             "If its region were lost now, pg-1 would lose 1.4 s of work: local-south holds everything up to 2026-11-21 10:15:03 UTC.\n\
              With local-east alone it would lose 1 min 15 s of it: local-east holds everything up to 2026-11-21 10:15:03 UTC.\n\
              pg-2 has no copy in another region:\n  farshore service update pg-2 -c additional_backup_regions=REGION\n\
@@ -174,7 +233,7 @@ mod tests {
              pg-1     local-east   copying   1 min 15 s  2026-11-21 10:15:03  12 objects, 3.40 MB  2026-11-21 03:07:00\n\
              pg-1     local-south  complete       1.4 s  2026-11-21 10:15:03  nothing"
         );
-        assert_eq!(sentences("main", &[]), "Project main has no services.");
+        assert_eq!(sentences("main", &[], &Away::default()), "Project main has no services.");
     }
 
     #[test]
@@ -211,8 +270,58 @@ mod tests {
     }
 
     #[test]
+    fn regions_that_are_down_change_what_is_said() {
+        let region = |name: &str, services: &[&str]| Region {
+            region: name.to_string(),
+            state: "down".to_string(),
+            services: services
+                .iter()
+                .map(|name| RegionService { service_name: (*name).to_string(), ..RegionService::default() })
+                .collect(),
+            ..Region::default()
+        };
+        let one = || vec![copy("local-south", "paused", Some(2.8))];
+        let newest = "local-south holds everything up to 2026-11-21 10:15:03 UTC.";
+        for (regions, copies, expect) in [
+            (
+                vec![region("local-north", &["pg-1"])],
+                one(),
+                format!("local-north is down: restored elsewhere, pg-1 loses 2.8 s of work: {newest}"),
+            ),
+            (
+                vec![region("local-north", &["pg-1"])],
+                Vec::new(),
+                "local-north is down, and pg-1 has no copy in another region.".to_string(),
+            ),
+            (
+                vec![region("local-north", &["pg-1"])],
+                vec![copy("local-south", "copying", None)],
+                "local-north is down, and pg-1 cannot be restored in another region.".to_string(),
+            ),
+            (
+                vec![region("local-north", &["pg-1"]), region("local-south", &[])],
+                one(),
+                "local-north is down, and pg-1 cannot be restored elsewhere until local-south is back.".to_string(),
+            ),
+            (
+                vec![region("local-south", &["pg-2"])],
+                one(),
+                "If its region were lost now, pg-1 would be lost until local-south is back.".to_string(),
+            ),
+        ] {
+            let said = of_service(&lag("pg-1", copies), &Away { regions });
+            assert_eq!(said[0], expect);
+        }
+        let leaving = of_service(&lag("pg-1", vec![copy("local-south", "leaving", Some(2.8))]), &Away::default());
+        assert!(
+            leaving[2].starts_with("pg-1 has no backup region now:\n  farshore service update pg-1 -c "),
+            "{leaving:?}"
+        );
+    }
+
+    #[test]
     fn work_that_is_all_there_is_not_lost() {
-        let said = of_service(&lag("pg-1", vec![copy("local-south", "complete", Some(0.0))]));
+        let said = of_service(&lag("pg-1", vec![copy("local-south", "complete", Some(0.0))]), &Away::default());
         assert_eq!(
             said,
             [
@@ -220,9 +329,12 @@ mod tests {
             ]
         );
         let unknown = ServiceCopy { newest_moment: None, ..copy("local-south", "complete", Some(0.0)) };
-        assert_eq!(of_service(&lag("pg-1", vec![unknown])), ["If its region were lost now, pg-1 would lose no work."]);
+        assert_eq!(
+            of_service(&lag("pg-1", vec![unknown]), &Away::default()),
+            ["If its region were lost now, pg-1 would lose no work."]
+        );
         let nothing = copy("local-south", "copying", None);
-        let said = of_service(&lag("pg-1", vec![nothing.clone()]));
+        let said = of_service(&lag("pg-1", vec![nothing.clone()]), &Away::default());
         assert_eq!(said[0], "If its region were lost now, pg-1 would be lost as a whole.");
         assert_eq!(row("pg-1", &nothing)[3], "not known");
     }

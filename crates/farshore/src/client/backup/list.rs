@@ -7,21 +7,24 @@ use farshore_types::{Error, Result, units};
 
 use crate::client::answers::{Backup, BackupRegion, Backups};
 use crate::client::caller::Client;
+use crate::client::service::ask::service;
 use crate::client::text::{count, moment, phase_line, plain, window};
 use crate::output::table;
 
 /// Lists them, the newest last.
-pub fn run(client: &Client, service: &str) -> Result<ExitCode> {
-    let answer = client.api.get(&client.path(&["service", service, "backups"])?)?;
+pub fn run(client: &Client, name: &str) -> Result<ExitCode> {
+    let answer = client.api.get(&client.path(&["service", name, "backups"])?)?;
     client.answer(&answer, || {
         let unreadable = |error| Error::invalid(format!("the platform's answer cannot be read: {error}"));
-        Ok(sentences(service, &serde_json::from_value(answer.clone()).map_err(unreadable)?))
+        let (_, service) = service(client, name)?;
+        let away = service.metadata.region_down_since.map(|_| service.cloud_name);
+        Ok(sentences(name, &serde_json::from_value(answer.clone()).map_err(unreadable)?, away.as_deref()))
     })
 }
 
-fn sentences(service: &str, backups: &Backups) -> String {
+fn sentences(service: &str, backups: &Backups, away: Option<&str>) -> String {
     let mut lines = vec![format!("Service {service} has {}.", count(backups.backups.len(), "backup"))];
-    lines.extend(window(backups));
+    lines.extend(window(backups, away));
     lines.extend(rests(&backups.backups));
     lines.extend(
         backups.backup_progress.iter().filter_map(|phase| {
@@ -85,7 +88,7 @@ mod tests {
         }))
         .unwrap();
         assert_eq!(
-            sentences("pg-1", &backups),
+            sentences("pg-1", &backups, None),
             "Service pg-1 has 2 backups.\n\
              Every moment from 2026-11-20 03:07:00 UTC until now can be restored.\n\
              Backups are due at 03:07 UTC every day.\n\
@@ -94,7 +97,7 @@ mod tests {
              b-1   2026-11-20 03:07:00  23.0 MB  full         local-north\n\
              b-2   2026-11-21 03:07:00  24.0 MB  incremental  local-north"
         );
-        assert_eq!(sentences("pg-1", &Backups::default()), "Service pg-1 has no backups.");
+        assert_eq!(sentences("pg-1", &Backups::default(), None), "Service pg-1 has no backups.");
     }
 
     #[test]
@@ -117,7 +120,7 @@ mod tests {
         }))
         .unwrap();
         assert_eq!(
-            sentences("pg-1", &backups),
+            sentences("pg-1", &backups, None),
             "Service pg-1 has 3 backups.\n\
              Every moment from 2026-11-20 03:07:00 UTC until now can be restored.\n\
              From local-south: every moment from 2026-11-20 03:07:00 to 2026-11-21 10:15:00 UTC.\n\

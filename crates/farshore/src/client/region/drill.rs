@@ -81,7 +81,7 @@ impl Drill {
             let now = named(&regions, name)?;
             Ok(match now.state == state {
                 true => Seen::Done(answer),
-                false => Seen::Going(format!("Region {name} is {}", crate::client::text::plain(&now.state))),
+                false => Seen::Going(format!("Region {name} is still {}", crate::client::text::plain(&now.state))),
             })
         });
         seen.map_err(late)

@@ -15,7 +15,7 @@ use crate::client::text::{plain, word};
 /// Takes it down if whoever types agrees.
 pub fn after_a_question(client: &Client, folder: Option<&Path>, region: &str) -> Result<ExitCode> {
     let drill = Drill::find(client, folder, region)?;
-    Question { noun: "region", name: region, done: "taken down, for all projects", flag: "--yes" }.ask()?;
+    Question { noun: "region", name: region, done: "taken down for all projects", flag: "--yes" }.ask()?;
     carry_out(client, &drill)
 }
 

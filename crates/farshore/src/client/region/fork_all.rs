@@ -196,6 +196,7 @@ fn summary(forks: &[Fork], args: &ForkAllArgs) -> String {
         (all, good) if all == good && args.wait.wait => {
             format!("{} of {from}: each has {what} in {to}.", count(all, "service"))
         }
+        (all, 0) => format!("{} of {from}: none with {what} in {to}.{again}", count(all, "service")),
         (all, good) => format!("{} of {from}: {good} of them with {what} in {to}.{again}", count(all, "service")),
     }
 }
@@ -253,6 +254,11 @@ mod tests {
                 "n --to s",
                 vec![good()],
                 "1 service of n: 1 of them with a fork in s.\n  farshore region fork-all n --to s --wait",
+            ),
+            (
+                "n --to s",
+                vec![bad()],
+                "1 service of n: none with a fork in s.\n  farshore region fork-all n --to s --wait",
             ),
             (
                 "n --to s --suffix -2 --wait",

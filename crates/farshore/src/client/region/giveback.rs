@@ -14,7 +14,8 @@ use crate::client::text::{plain, state};
 /// Takes the drill back, and waits until the region is there. A region that is down for another reason is not waited for.
 pub fn run(client: &Client, folder: Option<&Path>, region: &str) -> Result<ExitCode> {
     let drill = Drill::find(client, folder, region)?;
-    if !drill.end()? && drill.region.is_down() {
+    let asked_for = drill.end()?;
+    if !asked_for && drill.region.is_down() {
         let why = drill.region.reason.as_deref().map_or_else(|| "no reason is known".to_string(), plain);
         let what = format!("no drill is asked for in region {region}, and it is down: {why}");
         return Err(Error::conflict(what).hint("it comes back by itself when its store and hosts answer again"));
@@ -22,7 +23,8 @@ pub fn run(client: &Client, folder: Option<&Path>, region: &str) -> Result<ExitC
     let answer = drill.until(client, "up")?;
     client.answer(&answer, || {
         let regions: Vec<Region> = part(&answer, "regions")?;
-        Ok(sentences(named(&regions, region)?, &client.project()?, &drill.typed()))
+        let said = sentences(named(&regions, region)?, &client.project()?, &drill.typed());
+        Ok(if asked_for { said } else { format!("No drill was asked for in region {region}.\n{said}") })
     })
 }
 

@@ -20,6 +20,7 @@ fn sentences(project: &str, regions: &[Region]) -> String {
     let down: Vec<&Region> = regions.iter().filter(|region| region.is_down()).collect();
     let all = count(regions.len(), "region");
     let mut lines = match down.len() {
+        0 if regions.len() > 1 => vec![format!("The platform has {all}, all up.")],
         0 => vec![format!("The platform has {all}, up.")],
         some => vec![format!("The platform has {all}, {some} down.")],
     };
@@ -67,6 +68,6 @@ mod tests {
              local-north  local     down   pg-1, pg-2\n\
              local-south  local     up"
         );
-        assert!(sentences("main", &regions("up")).starts_with("The platform has 2 regions, up.\nregion "));
+        assert!(sentences("main", &regions("up")).starts_with("The platform has 2 regions, all up.\nregion "));
     }
 }

@@ -42,8 +42,9 @@ pub fn sentences(service: &Service, backups: &Backups) -> String {
     lines.extend(at_risk_s.filter(|_| service.state == "RUNNING").map(risk));
     lines.push(format!("{}, plan {}, made {} UTC.", kind(service), plain(&service.plan), moment(&service.create_time)));
     lines.extend(stored(backups));
-    lines.extend(window(backups));
-    lines.extend(connection(service));
+    let away = service.metadata.region_down_since.as_ref().map(|_| service.cloud_name.as_str());
+    lines.extend(window(backups, away));
+    lines.extend(connection(service).filter(|_| away.is_none()));
     let nodes = service.node_states.iter().filter(|node| node.state != "running");
     lines.extend(nodes.filter_map(|node| phase_line(&node.name, &node.progress_updates)));
     lines.extend(service.service_notifications.iter().map(|notification| {
@@ -133,6 +134,18 @@ mod tests {
              It listens at 127.0.0.1, port 5433: user avnadmin, database defaultdb. farshore service get pg-1 --uri shows the password.\n\
              Warning: The disk is full"
         );
+    }
+
+    #[test]
+    fn a_service_whose_region_is_down_is_promised_nothing_from_there() {
+        let mut service = running();
+        service.metadata.region_down_since = Some("2026-11-21T10:20:00Z".to_string());
+        let text = sentences(&service, &stored());
+        assert!(
+            text.contains("\nOnce local-north answers again: every moment from 2026-11-21 10:00:05 UTC."),
+            "{text}"
+        );
+        assert!(!text.contains("listens at") && !text.contains("can be restored"), "{text}");
     }
 
     #[test]

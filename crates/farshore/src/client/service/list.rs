@@ -6,7 +6,7 @@ use farshore_types::Result;
 
 use crate::client::answers::{Deleted, Service, part};
 use crate::client::caller::Client;
-use crate::client::text::{count, moment, plain, state};
+use crate::client::text::{count, moment, plain, state_of};
 use crate::output::table;
 
 /// Those that there are.
@@ -27,11 +27,12 @@ fn sentences(project: &str, services: &[Service]) -> String {
             "Project {project} has no services.\n  farshore service create pg-1 --type pg --plan startup-4 --wait"
         );
     }
-    let running = services.iter().filter(|service| service.state == "RUNNING").count();
+    let runs = |service: &&Service| service.state == "RUNNING" && service.metadata.region_down_since.is_none();
+    let running = services.iter().filter(runs).count();
     let row = |service: &Service| {
         let known =
             [&service.service_name, &service.service_type, &service.plan, &service.cloud_name].map(|text| plain(text));
-        let told = [state(&service.state), moment(&service.create_time)];
+        let told = [state_of(service), moment(&service.create_time)];
         known.into_iter().chain(told).collect()
     };
     let rows: Vec<Vec<String>> = services.iter().map(row).collect();
@@ -94,6 +95,13 @@ mod tests {
              a: The last create failed: no disk"
         );
         assert!(sentences("main", &services[..1]).starts_with("Project main has 1 service, running.\n"));
+        let mut lost: Vec<Service> = part(&answer, "services").unwrap();
+        lost[0].metadata.region_down_since = Some("2026-11-21T10:20:00Z".to_string());
+        let text = sentences("main", &lost[..1]);
+        assert!(
+            text.starts_with("Project main has 1 service, 0 running.") && text.contains("  out of reach  "),
+            "{text}"
+        );
         assert!(sentences("main", &[]).starts_with("Project main has no services.\n  farshore service create"));
     }
 
