@@ -29,6 +29,8 @@ def moment(text):
 
 class Case(unittest.TestCase):
     version = None  # set by run.py
+    versions = ()  # all that are run; set by run.py
+    for_all = False  # whether one run of the class drives all versions
     maxDiff = None
     shared_services = {}  # version -> name, or the error that making it ended with
     counter = 0

@@ -24,6 +24,7 @@ import test_data  # noqa: E402
 import test_end  # noqa: E402
 import test_forks  # noqa: E402
 import test_power  # noqa: E402
+import test_regions  # noqa: E402
 import test_service  # noqa: E402
 import test_terminate  # noqa: E402
 import test_update  # noqa: E402
@@ -32,12 +33,12 @@ from case import Case  # noqa: E402
 # In this order: what is cheap first, and the last one looks at what the others left behind.
 MODULES = (
     test_access, test_catalogue, test_create, test_service, test_data, test_backups, test_update, test_power,
-    test_forks, test_terminate, test_end,
+    test_forks, test_regions, test_terminate, test_end,
 )
 
 
-def per_version(version, names):
-    """Every class of cases, made for one version."""
+def per_version(version, versions, names):
+    """Every class of cases, made for one version of those that are run; what is for all at once, for the last."""
     loader = unittest.TestLoader()
     if names:
         loader.testNamePatterns = [f"*{name}*" for name in names]
@@ -45,8 +46,10 @@ def per_version(version, names):
     for module in MODULES:
         for name, found in vars(module).items():
             if isinstance(found, type) and issubclass(found, Case) and found.__module__ == module.__name__:
-                title = f"{name}[{version}]"
-                made = type(title, (found,), {"version": version, "__module__": module.__name__})
+                if found.for_all and version != versions[-1]:
+                    continue
+                title = f"{name}[{'all' if found.for_all else version}]"
+                made = type(title, (found,), {"version": version, "versions": versions, "__module__": module.__name__})
                 suite.addTests(loader.loadTestsFromTestCase(made))
     return suite
 
@@ -74,7 +77,7 @@ def main():
         sys.exit(f"error: no avn {' '.join(missing)} in {client.home()} (run: scripts/install.sh test)")
     if not wanted.list and not os.access(server.binary(), os.X_OK):
         sys.exit(f"error: no program {server.binary()} (run: cargo build -p farshore, or set FARSHORE_TEST_BIN)")
-    suite = unittest.TestSuite(per_version(version, wanted.names) for version in versions)
+    suite = unittest.TestSuite(per_version(version, versions, wanted.names) for version in versions)
     if wanted.list:
         print("\n".join(case.id() for part in suite for case in part))
         return 0

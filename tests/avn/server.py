@@ -25,6 +25,13 @@ STOP_SECONDS_MAX = 60
 CALL_SECONDS_MAX = 120
 COMMAND_SECONDS_MAX = 300
 POLL_SECONDS = 0.3
+# Beside the regions that are always there, one of another provider.
+CONFIG = """[[regions]]
+name = "far-west"
+provider = "far"
+description = "West, of another provider"
+store = "file://{stores}/far-west"
+"""
 # A line of the server's log that says that a human must look.
 ALARM = re.compile(r"^\S+\s+(WARN|ERROR)\s")
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
@@ -92,12 +99,14 @@ class Platform:
         self.opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
     def start(self):
+        config = os.path.join(self.base, "farshore.toml")
+        with open(config, "w", encoding="utf-8") as file:
+            file.write(CONFIG.format(stores=os.path.join(self.data, "regions")))
+        words = ["up", "--data", self.data, "--listen", f"127.0.0.1:{self.port}", "--config", config]
         with open(self.log_path, "ab") as log, open(self.said_path, "ab") as said:
             self.process = subprocess.Popen(
-                [binary(), "up", "--data", self.data, "--listen", f"127.0.0.1:{self.port}"],
-                stdin=subprocess.DEVNULL, stdout=said, stderr=log, cwd=self.base,
-                env=clean_environment(), start_new_session=True,
-            )
+                [binary(), *words], stdin=subprocess.DEVNULL, stdout=said, stderr=log, cwd=self.base,
+                env=clean_environment(), start_new_session=True)
         eventually(self.answers, START_SECONDS_MAX, lambda: f"/openapi.json answers\n{self.log()[-3000:]}")
         self.secrets.add(self.token)
         return self
