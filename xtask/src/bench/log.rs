@@ -2,17 +2,16 @@
 //! recovering server does.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command};
+use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
 use farshore_types::error::ErrorContext;
 use farshore_types::{Clock, Error, Position, Result};
-use rustix::process::{Pid, Signal, kill_process};
 
+use super::agent::{Running, archived_to};
 use super::meter::{Cost, Meter};
 use super::server::Server;
 use super::tools::{Tool, Tools};
@@ -100,7 +99,7 @@ impl<'a> Log<'a> {
         command.arg("--control").arg(&control);
         let (cost, wall) = self.meter.measure(|| {
             let began = self.clock.monotonic();
-            let mut agent = Running { child: Some(place.start(&mut command)?) };
+            let mut agent = Running::new(place.start(&mut command)?);
             self.until(|| Ok(agent.alive()? && archived_to(&control) >= self.end))?;
             let wall = self.clock.monotonic().saturating_sub(began);
             agent.stop()?;
@@ -154,7 +153,7 @@ impl<'a> Log<'a> {
         command.arg("--socket").arg(&socket).arg("--staging").arg(place.path("staging"));
         let line = format!("{} log-fetch {} \"%f\" \"%p\"", place.farshore.display(), socket.display());
         let (cost, wall) = self.meter.measure(|| {
-            let mut agent = Running { child: Some(place.start(&mut command)?) };
+            let mut agent = Running::new(place.start(&mut command)?);
             self.until(|| Ok(agent.alive()? && UnixStream::connect(&socket).is_ok()))?;
             let began = self.clock.monotonic();
             self.fetch_all(&line, to)?;
@@ -193,53 +192,5 @@ impl<'a> Log<'a> {
             self.clock.pause(LOOK);
         }
         Ok(())
-    }
-}
-
-/// Up to where the agent says that the store holds the log; nothing while it does not answer.
-fn archived_to(control: &Path) -> Position {
-    let ask = || {
-        let mut stream = UnixStream::connect(control).ok()?;
-        stream.write_all(b"status\n").ok()?;
-        let mut line = String::new();
-        BufReader::new(stream).read_line(&mut line).ok()?;
-        let status: serde_json::Value = serde_json::from_str(&line).ok()?;
-        status.get("position")?.as_str()?.parse().ok()
-    };
-    ask().unwrap_or_default()
-}
-
-/// An agent of ours; killed if we return early.
-struct Running {
-    child: Option<Child>,
-}
-
-impl Running {
-    fn alive(&mut self) -> Result<bool> {
-        let Some(child) = &mut self.child else { return Ok(false) };
-        match child.try_wait().doing("look at", "the agent")? {
-            Some(status) => Err(Error::bug(format!("the agent ended ({status})")).hint("read output.txt")),
-            None => Ok(true),
-        }
-    }
-
-    /// Asks it to stop, and waits.
-    fn stop(mut self) -> Result<()> {
-        let Some(mut child) = self.child.take() else { return Ok(()) };
-        let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
-        if let Some(pid) = pid {
-            kill_process(pid, Signal::TERM).map_err(|error| Error::io(error.into(), "stop", "the agent"))?;
-        }
-        let status = child.wait().doing("wait for", "the agent")?;
-        if status.success() { Ok(()) } else { Err(Error::bug(format!("the agent ended badly ({status})"))) }
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        if let Some(mut child) = self.child.take() {
-            let _ = child.kill();
-            let _ = child.wait();
-        }
     }
 }

@@ -4,6 +4,7 @@
 //! it, with every tool in turn; the order of the tools moves on by one from case to case. Writes `report.json` beside its
 //! folder. If it is killed, the next run stops the server that was left and starts anew.
 
+mod agent;
 mod floor;
 mod log;
 mod meter;
