@@ -8,8 +8,7 @@ mod tidy;
 use std::path::Path;
 use std::process::ExitCode;
 
-const USAGE: &str =
-    "usage: cargo xtask tidy\n       cargo xtask bench [--small] [--rounds N] [--farshore PROGRAM] [--dir FOLDER]";
+const USAGE: &str = "usage: cargo xtask tidy\n       cargo xtask bench [--small] [--only CASE] [--rounds N] [--farshore PROGRAM] [--dir FOLDER]";
 
 fn main() -> ExitCode {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."));

@@ -1,6 +1,6 @@
 //! Programs of ours that run while something is measured: they are watched, asked how far they are, and stopped.
 //!
-//! If we return early they are killed; if we die, they see their server go or are stopped by hand.
+//! If we return early they are killed. If we die they run on, on the bench's folder, until somebody ends them.
 
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;

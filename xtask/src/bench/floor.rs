@@ -5,6 +5,7 @@
 //! Unpack: the reverse. One thread per core. The key is thrown away with the process that packed... so it is fixed: this
 //! protects nothing and is no format. Runs as `xtask bench-step …`, so that it is measured like any other tool.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -183,7 +184,7 @@ fn read_some(file: &mut File, buffer: &mut [u8]) -> std::io::Result<usize> {
 /// Opens a full pack again: chunks may come in any order, so files are written at offsets.
 fn unpack(files: &[PathBuf], from: &Path, to: &Path) -> Result<()> {
     let packs = super::place::files_below(from)?;
-    let (next, touched) = (AtomicUsize::new(0), Mutex::new(std::collections::BTreeSet::new()));
+    let (next, touched) = (AtomicUsize::new(0), Mutex::new(BTreeSet::new()));
     in_parallel(|| {
         let mut zstd = zstd::bulk::Decompressor::new().doing("start", "zstd")?;
         let key = key()?;
@@ -234,8 +235,8 @@ fn sync(folder: &Path) -> Result<()> {
         }
         Ok(())
     })?;
-    let mut folders: Vec<&Path> = files.iter().filter_map(|file| file.parent()).collect();
-    folders.dedup();
+    let inside = |file| Path::ancestors(file).skip(1).take_while(|above| above.starts_with(folder));
+    let folders: BTreeSet<&Path> = files.iter().flat_map(|file| inside(file)).collect();
     folders.into_iter().try_for_each(sync_folder)
 }
 

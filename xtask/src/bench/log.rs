@@ -44,7 +44,7 @@ impl<'a> Log<'a> {
         server.sql(&format!("SELECT pg_create_physical_replication_slot('{SLOT}', true)"))
     }
 
-    /// Undoes that.
+    /// Undoes that; to be called after the last case of a round.
     pub fn release(server: &Server) -> Result<()> {
         server.sql(&format!(
             "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = '{SLOT}'"
@@ -79,7 +79,7 @@ impl<'a> Log<'a> {
         match tool {
             Tool::Farshore => self.push_farshore(),
             Tool::Pgbackrest => self.push_pgbackrest(),
-            Tool::Restic | Tool::Floor => {
+            Tool::Restic | Tool::Floor | Tool::Cp => {
                 let mut command = self.tools.floor_pack("floor-log", &self.paths(), Position(0))?;
                 Ok(self.meter.measure(|| self.tools.place.run(&mut command))?.0)
             }
@@ -132,7 +132,7 @@ impl<'a> Log<'a> {
                 let line = self.tools.pgbackrest_line("archive-get %f \"%p\"");
                 self.meter.measure(|| self.fetch_all(&line, &to))?.0
             }
-            Tool::Restic | Tool::Floor => {
+            Tool::Restic | Tool::Floor | Tool::Cp => {
                 let mut command = self.tools.floor_unpack("floor-log", &to);
                 return Ok(self.meter.measure(|| place.run(&mut command))?.0);
             }
@@ -176,11 +176,10 @@ impl<'a> Log<'a> {
         Ok(())
     }
 
-    /// Lets the server archive again without keeping anything.
+    /// Lets the server archive again without keeping anything but what the slot still holds.
     pub fn discard(&self) -> Result<()> {
         self.tools.server.set_archive_command(DISCARD)?;
-        self.tools.server.keep_segments(0)?;
-        Log::release(self.tools.server)
+        self.tools.server.keep_segments(0)
     }
 
     fn until(&self, mut done: impl FnMut() -> Result<bool>) -> Result<()> {

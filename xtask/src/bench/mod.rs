@@ -1,11 +1,15 @@
 //! `cargo xtask bench`: Farshore beside pgBackRest, restic and the floor, on one PostgreSQL, in one run (docs/bench.md).
 //!
 //! Every round takes a full backup, changes some pages, takes an incremental one, restores it, archives log and fetches
-//! it, with every tool in turn; the order of the tools moves on by one from case to case. Writes `report.json` beside its
-//! folder. If it is killed, the next run stops the server that was left and starts anew.
+//! it, copies the repository into another store and follows one there, with every tool in turn; the order of the tools moves on
+//! by one from case to case. Writes `report.json` beside its folder. If it is killed, the next run stops the server that was
+//! left and starts anew.
 
 mod agent;
+mod case;
+mod copies;
 mod floor;
+mod lag;
 mod log;
 mod meter;
 mod place;
@@ -15,22 +19,26 @@ mod tools;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use farshore_types::{Clock, Error, Position, Result, SystemClock};
 
+use case::{Case, Needed};
+use lag::Lag;
 use log::Log;
 use meter::{Cost, Meter};
 use place::Place;
-use report::{Case, Figures, Report};
+use report::{Figures, Report};
 use server::{SEGMENT_BYTES, Server};
 use tools::{Tool, Tools};
 
 /// How to call it.
-pub const USAGE: &str = "cargo xtask bench [--small] [--rounds N] [--farshore PROGRAM] [--dir FOLDER]";
+pub const USAGE: &str = "cargo xtask bench [--small] [--only CASE] [--rounds N] [--farshore PROGRAM] [--dir FOLDER]";
 
 /// What was asked for.
 struct Options {
     small: bool,
+    only: Option<Case>,
     rounds: u64,
     farshore: PathBuf,
     dir: PathBuf,
@@ -40,6 +48,13 @@ struct Options {
 struct Size {
     scale: u32,
     segments: u64,
+    /// How long the lag of a copy is looked at.
+    lag: Duration,
+}
+
+impl Size {
+    const USUAL: Size = Size { scale: 200, segments: 96, lag: Duration::from_secs(60) };
+    const SMALL: Size = Size { scale: 20, segments: 12, lag: Duration::from_secs(12) };
 }
 
 /// Runs the bench.
@@ -48,14 +63,14 @@ pub fn run(root: &Path, args: &[&str]) -> Result<()> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let place = Place::new(&options.dir, &options.farshore)?;
     let meter = Meter::new(clock.clone())?;
-    let size = if options.small { Size { scale: 20, segments: 12 } } else { Size { scale: 200, segments: 96 } };
+    let size = if options.small { Size::SMALL } else { Size::USUAL };
     eprintln!("bench: filling a server in {}, load {:.1}", place.dir.display(), meter::load());
     let server = Server::new(&place, clock.clone(), size.scale)?;
     let mut report = Report::default();
     for round in 1..=options.rounds {
         eprintln!("bench: round {round} of {}, load {:.1}", options.rounds, meter::load());
-        Round { place: &place, meter: &meter, server: &server, clock: clock.clone(), round, report: &mut report }
-            .run(&size)?;
+        let (clock, only, report) = (clock.clone(), options.only, &mut report);
+        Round { place: &place, meter: &meter, server: &server, clock, only, round, report }.run(&size)?;
     }
     drop(server);
     println!("{}\n{}", report.table(), report.goals());
@@ -75,6 +90,7 @@ impl Options {
         let small = args.contains(&"--small");
         let mut options = Options {
             small,
+            only: None,
             rounds: if small { 2 } else { 5 },
             farshore: root.join("target/release/farshore"),
             dir: root.join("target/bench/run"),
@@ -87,6 +103,7 @@ impl Options {
                     options.rounds =
                         value.parse().map_err(|_| Error::invalid("--rounds wants a number").hint(USAGE))?;
                 }
+                "--only" => options.only = Some(Case::parse(value)?),
                 "--farshore" => options.farshore = PathBuf::from(value),
                 "--dir" => options.dir = PathBuf::from(value),
                 _ => return Err(Error::invalid(format!("unknown option {word}")).hint(USAGE)),
@@ -102,6 +119,7 @@ struct Round<'a> {
     meter: &'a Meter,
     server: &'a Server<'a>,
     clock: Arc<dyn Clock>,
+    only: Option<Case>,
     round: u64,
     report: &'a mut Report,
 }
@@ -115,20 +133,34 @@ impl Round<'_> {
         tools.prepare()?;
         self.backups(Case::Full, &tools)?;
         tools.since = server.position()?;
-        self.churn(&tools)?;
+        if Case::Incremental.needed(self.only) != Needed::Nobody {
+            self.churn(&tools)?;
+        }
         self.backups(Case::Incremental, &tools)?;
         self.restores(&tools)?;
-        let log = Log::write(&tools, meter, self.clock.clone(), (size.segments, self.round))?;
-        self.log(Case::WalPush, &log)?;
-        self.log(Case::WalFetch, &log)?;
-        log.discard()?;
+        if [Case::WalPush, Case::WalFetch].iter().any(|case| case.needed(self.only) != Needed::Nobody) {
+            let log = Log::write(&tools, meter, self.clock.clone(), (size.segments, self.round))?;
+            self.log(Case::WalPush, &log)?;
+            self.log(Case::WalFetch, &log)?;
+            log.discard()?;
+        }
+        self.copies(&tools)?;
+        for tool in self.order(Case::CopyLag, &[Tool::Farshore]) {
+            let figures = Lag { tools: &tools, meter, clock: self.clock.clone(), length: size.lag }.measure()?;
+            self.add(Case::CopyLag, tool, figures);
+        }
+        Log::release(server)?;
         tools.clear()
     }
 
-    /// The tools, each round and case beginning with another one.
+    /// The tools that are needed, each round and case beginning with another one.
     fn order(&self, case: Case, tools: &[Tool]) -> Vec<Tool> {
-        let mut order = tools.to_vec();
-        let first = (self.round as usize + case as usize) % order.len();
+        let mut order = match case.needed(self.only) {
+            Needed::Everybody => tools.to_vec(),
+            Needed::Ourselves => vec![Tool::Farshore],
+            Needed::Nobody => Vec::new(),
+        };
+        let first = (self.round as usize + case as usize) % order.len().max(1);
         order.rotate_left(first);
         order
     }
@@ -144,7 +176,7 @@ impl Round<'_> {
 
     fn backups(&mut self, case: Case, tools: &Tools) -> Result<()> {
         let gb = place::bytes_of(&self.server.files()?) as f64 / 1e9;
-        for tool in self.order(case, &Tool::ALL) {
+        for tool in self.order(case, &Tool::FOR_BACKUPS) {
             self.server.settle()?;
             let mut commands = if case == Case::Full { tools.full(tool)? } else { tools.incremental(tool)? };
             let before = tools.stored(tool)?;
@@ -152,14 +184,14 @@ impl Round<'_> {
                 self.meter.measure(|| commands.iter_mut().try_for_each(|command| self.place.run(command)))?;
             let stored_bytes = Some(tools.stored(tool)?.saturating_sub(before));
             let Cost { cpu_s, wall_s, peak_mb } = cost;
-            self.add(case, tool, Figures { gb, cpu_s, wall_s, peak_mb, stored_bytes, segments_per_s: None });
+            self.add(case, tool, Figures { gb, cpu_s, wall_s, peak_mb, stored_bytes, ..Figures::default() });
         }
         Ok(())
     }
 
     fn restores(&mut self, tools: &Tools) -> Result<()> {
         let gb = place::bytes_of(&self.server.files()?) as f64 / 1e9;
-        for tool in self.order(Case::Restore, &Tool::ALL) {
+        for tool in self.order(Case::Restore, &Tool::FOR_BACKUPS) {
             let to = self.place.private_folder("restore")?;
             self.server.settle()?;
             let mut commands = tools.restore(tool, &to);
@@ -170,8 +202,7 @@ impl Round<'_> {
                 println!("{}: {equal} restored files of relations are equal to the source", tool.name());
             }
             let Cost { cpu_s, wall_s, peak_mb } = cost;
-            let figures = Figures { gb, cpu_s, wall_s, peak_mb, stored_bytes: None, segments_per_s: None };
-            self.add(Case::Restore, tool, figures);
+            self.add(Case::Restore, tool, Figures { gb, cpu_s, wall_s, peak_mb, ..Figures::default() });
         }
         self.place.folder("restore").map(drop)
     }
@@ -190,10 +221,38 @@ impl Round<'_> {
                 peak_mb: cost.peak_mb,
                 stored_bytes: Some(stored).filter(|_| case == Case::WalPush),
                 segments_per_s: Some(count / cost.wall_s.max(f64::MIN_POSITIVE)),
+                ..Figures::default()
             };
             self.add(case, tool, figures);
         }
         Ok(())
+    }
+
+    /// The repository of this round into another store, while there is no server that could be read.
+    fn copies(&mut self, tools: &Tools) -> Result<()> {
+        let order = self.order(Case::Copy, &Tool::FOR_COPIES);
+        if order.is_empty() {
+            return Ok(());
+        }
+        self.server.halt()?;
+        for tool in order {
+            let to = self.place.folder("copy")?;
+            rustix::fs::sync();
+            let mut commands = tools.copy(tool)?;
+            let (cost, ()) =
+                self.meter.measure(|| commands.iter_mut().try_for_each(|command| self.place.run(command)))?;
+            if self.round == 1 {
+                let equal = copies::compare(&self.place.path("farshore"), &to)?;
+                println!("{}: {equal} copied objects are equal to the source; the server was stopped", tool.name());
+            }
+            let (stored, Cost { cpu_s, wall_s, peak_mb }) = (place::bytes_below(&to)?, cost);
+            let gb = stored as f64 / 1e9;
+            let (stored_bytes, mb_per_s) = (Some(stored), Some(gb * 1000.0 / wall_s.max(f64::MIN_POSITIVE)));
+            let figures = Figures { gb, cpu_s, wall_s, peak_mb, stored_bytes, mb_per_s, ..Figures::default() };
+            self.add(Case::Copy, tool, figures);
+        }
+        self.place.folder("copy")?;
+        self.server.start()
     }
 
     fn add(&mut self, case: Case, tool: Tool, figures: Figures) {
@@ -204,6 +263,8 @@ impl Round<'_> {
             tool.name(),
             meter::load()
         );
-        self.report.add(case, tool, figures);
+        if self.only.is_none_or(|only| only == case) {
+            self.report.add(case, tool, figures);
+        }
     }
 }

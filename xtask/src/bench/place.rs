@@ -134,10 +134,15 @@ impl Place {
 
     /// Starts a command; its output replaces that of the one before.
     pub fn start(&self, command: &mut Command) -> Result<Child> {
+        self.start_with(command, "output.txt")
+    }
+
+    /// The same with an output of its own, for one that runs beside others.
+    pub fn start_with(&self, command: &mut Command, output: &str) -> Result<Child> {
         let name = command.get_program().to_string_lossy().into_owned();
-        let output = File::create(self.path("output.txt")).doing("make", "output.txt")?;
-        let errors = output.try_clone().doing("make", "output.txt")?;
-        command.stdout(output).stderr(errors).spawn().doing("start", name)
+        let file = File::create(self.path(output)).doing("make", output)?;
+        let errors = file.try_clone().doing("make", output)?;
+        command.stdout(file).stderr(errors).spawn().doing("start", name)
     }
 
     /// Runs a command to its end and demands success.

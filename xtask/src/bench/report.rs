@@ -8,43 +8,15 @@ use farshore_types::Result;
 use farshore_types::error::ErrorContext;
 use serde_json::{Value, json};
 
+use super::case::Case;
 use super::tools::Tool;
 
 /// The goals for memory: a fixed part and a part per worker, in MiB.
 const MEMORY_MB: f64 = 64.0 + 24.0 * 2.0;
 /// Wall time says something only where the peer is that much slower than the floor: else the disk decides.
 const WALL_COUNTS: f64 = 1.3;
-
-/// What is measured.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Case {
-    /// Everything is read and stored.
-    Full,
-    /// What has changed since.
-    Incremental,
-    /// The newest backup into an empty folder.
-    Restore,
-    /// Waiting segments, until the last is durable.
-    WalPush,
-    /// Segment by segment, by the line of `restore_command`.
-    WalFetch,
-}
-
-impl Case {
-    /// In the order in which they run.
-    pub const ALL: [Case; 5] = [Case::Full, Case::Incremental, Case::Restore, Case::WalPush, Case::WalFetch];
-
-    /// As it stands in the report.
-    pub fn name(self) -> &'static str {
-        match self {
-            Case::Full => "full",
-            Case::Incremental => "incremental",
-            Case::Restore => "restore",
-            Case::WalPush => "wal_push",
-            Case::WalFetch => "wal_fetch",
-        }
-    }
-}
+/// The goal for the lag of a copy: the interval at which the log is shipped when nothing else is said, and three seconds.
+const LAG_S: f64 = 2.0 + 3.0;
 
 /// One measurement.
 #[derive(Debug, Clone, Copy, Default)]
@@ -61,6 +33,14 @@ pub struct Figures {
     pub peak_mb: f64,
     /// Segments of log per second.
     pub segments_per_s: Option<f64>,
+    /// 10^6 bytes per second: stored bytes that were copied, or log that was written while a copy was followed.
+    pub mb_per_s: Option<f64>,
+    /// Seconds that half of the looks at a followed copy found it to lie behind, at most.
+    pub lag_p50_s: Option<f64>,
+    /// The same for 99 of 100 looks.
+    pub lag_p99_s: Option<f64>,
+    /// The worst look.
+    pub lag_max_s: Option<f64>,
 }
 
 /// A figure that a column or a goal is about.
@@ -70,6 +50,11 @@ const WALL: Column = |figures| Some(figures.wall_s);
 const STORED: Column = |figures| figures.stored_bytes.map(|bytes| bytes as f64);
 const PEAK: Column = |figures| Some(figures.peak_mb);
 const RATE: Column = |figures| figures.segments_per_s;
+const MB_RATE: Column = |figures| figures.mb_per_s;
+const CPU_PER_GB: Column = |figures| Some(figures.cpu_s / figures.gb.max(f64::MIN_POSITIVE));
+const LAG_P50: Column = |figures| figures.lag_p50_s;
+const LAG_P99: Column = |figures| figures.lag_p99_s;
+const LAG_MAX: Column = |figures| figures.lag_max_s;
 
 /// Every measurement of a run.
 #[derive(Default)]
@@ -85,12 +70,20 @@ struct Spread {
     most: f64,
 }
 
-/// A goal against pgBackRest: the ratio ours to theirs, and its bound.
+/// A goal: a figure of ours, or its ratio to a peer's, and its bound.
 struct Goal {
     case: Case,
     what: &'static str,
     column: Column,
+    /// What the figure is in.
+    of: Of,
     bound: Bound,
+}
+
+#[derive(Clone, Copy)]
+enum Of {
+    Peer(Tool),
+    Unit(&'static str),
 }
 
 #[derive(Clone, Copy)]
@@ -99,16 +92,20 @@ enum Bound {
     AtLeast(f64),
 }
 
-const GOALS: [Goal; 9] = [
-    Goal { case: Case::Full, what: "cpu", column: CPU, bound: Bound::AtMost(0.7) },
-    Goal { case: Case::Full, what: "wall", column: WALL, bound: Bound::AtMost(0.75) },
-    Goal { case: Case::Incremental, what: "bytes", column: STORED, bound: Bound::AtMost(0.25) },
-    Goal { case: Case::Incremental, what: "cpu", column: CPU, bound: Bound::AtMost(0.3) },
-    Goal { case: Case::Restore, what: "cpu", column: CPU, bound: Bound::AtMost(0.75) },
-    Goal { case: Case::Restore, what: "wall", column: WALL, bound: Bound::AtMost(0.75) },
-    Goal { case: Case::WalPush, what: "segments/s", column: RATE, bound: Bound::AtLeast(1.5) },
-    Goal { case: Case::WalPush, what: "cpu", column: CPU, bound: Bound::AtMost(0.6) },
-    Goal { case: Case::WalFetch, what: "segments/s", column: RATE, bound: Bound::AtLeast(1.5) },
+const PEER: Of = Of::Peer(Tool::Pgbackrest);
+const GOALS: [Goal; 12] = [
+    Goal { case: Case::Full, what: "cpu", column: CPU, of: PEER, bound: Bound::AtMost(0.7) },
+    Goal { case: Case::Full, what: "wall", column: WALL, of: PEER, bound: Bound::AtMost(0.75) },
+    Goal { case: Case::Incremental, what: "bytes", column: STORED, of: PEER, bound: Bound::AtMost(0.25) },
+    Goal { case: Case::Incremental, what: "cpu", column: CPU, of: PEER, bound: Bound::AtMost(0.3) },
+    Goal { case: Case::Restore, what: "cpu", column: CPU, of: PEER, bound: Bound::AtMost(0.75) },
+    Goal { case: Case::Restore, what: "wall", column: WALL, of: PEER, bound: Bound::AtMost(0.75) },
+    Goal { case: Case::WalPush, what: "segments/s", column: RATE, of: PEER, bound: Bound::AtLeast(1.5) },
+    Goal { case: Case::WalPush, what: "cpu", column: CPU, of: PEER, bound: Bound::AtMost(0.6) },
+    Goal { case: Case::WalFetch, what: "segments/s", column: RATE, of: PEER, bound: Bound::AtLeast(1.5) },
+    Goal { case: Case::Copy, what: "MB/s", column: MB_RATE, of: Of::Peer(Tool::Cp), bound: Bound::AtLeast(0.9) },
+    Goal { case: Case::Copy, what: "cpu", column: CPU_PER_GB, of: Of::Unit("s/GB stored"), bound: Bound::AtMost(0.6) },
+    Goal { case: Case::CopyLag, what: "lag p99", column: LAG_P99, of: Of::Unit("s"), bound: Bound::AtMost(LAG_S) },
 ];
 
 impl Report {
@@ -125,21 +122,18 @@ impl Report {
         self.spread(case, tool, column).map(|spread| spread.median)
     }
 
-    /// The table: a line per case and tool.
+    /// The table: a line per case and tool, then what only a followed copy has.
     pub fn table(&self) -> String {
         let mut text = format!(
-            "{:<12} {:<11} {:>6} {:>20} {:>20} {:>9} {:>8} {:>20}\n",
-            "case", "tool", "GB", "cpu s", "wall s", "MB stored", "peak MiB", "segments/s"
+            "{:<12} {:<11} {:>6} {:>20} {:>20} {:>9} {:>8} {:>20} {:>22}\n",
+            "case", "tool", "GB", "cpu s", "wall s", "MB stored", "peak MiB", "segments/s", "MB/s"
         );
         for (case, tool) in self.measured.keys() {
-            let cell = |column: Column| {
-                let spread = self.spread(*case, *tool, column);
-                spread.map_or("-".to_string(), |at| format!("{:.2} ({:.2}-{:.2})", at.median, at.least, at.most))
-            };
+            let cell = |column| self.cell(*case, *tool, column);
             let plain = |value: Option<f64>| value.map_or("-".to_string(), |value| format!("{value:.1}"));
             let _ = writeln!(
                 text,
-                "{:<12} {:<11} {:>6} {:>20} {:>20} {:>9} {:>8} {:>20}",
+                "{:<12} {:<11} {:>6} {:>20} {:>20} {:>9} {:>8} {:>20} {:>22}",
                 case.name(),
                 tool.name(),
                 plain(self.median(*case, *tool, |figures| Some(figures.gb))),
@@ -147,22 +141,32 @@ impl Report {
                 cell(WALL),
                 plain(self.median(*case, *tool, STORED).map(|bytes| bytes / 1e6)),
                 plain(self.median(*case, *tool, PEAK)),
-                cell(RATE)
+                cell(RATE),
+                cell(MB_RATE)
             );
+        }
+        for (case, tool) in self.measured.keys().filter(|(case, _)| *case == Case::CopyLag) {
+            let cell = |column| self.cell(*case, *tool, column);
+            let (half, most, worst) = (cell(LAG_P50), cell(LAG_P99), cell(LAG_MAX));
+            let name = case.name();
+            let _ = writeln!(text, "{name:<12} {:<11} lag s: p50 {half}, p99 {most}, worst {worst}", tool.name());
         }
         text
     }
 
-    /// Ours against pgBackRest, goal by goal.
+    fn cell(&self, case: Case, tool: Tool, column: Column) -> String {
+        let spread = self.spread(case, tool, column);
+        spread.map_or("-".to_string(), |at| format!("{:.2} ({:.2}-{:.2})", at.median, at.least, at.most))
+    }
+
+    /// Goal by goal.
     pub fn goals(&self) -> String {
         let mut text = String::new();
         for goal in &GOALS {
-            let of = |tool| self.median(goal.case, tool, goal.column);
-            let (Some(ours), Some(theirs)) = (of(Tool::Farshore), of(Tool::Pgbackrest)) else { continue };
-            let ratio = ours / theirs.max(f64::MIN_POSITIVE);
+            let Some((figure, unit)) = self.figure(goal) else { continue };
             let (sign, bound, met) = match goal.bound {
-                Bound::AtMost(bound) => ("<=", bound, ratio <= bound),
-                Bound::AtLeast(bound) => (">=", bound, ratio >= bound),
+                Bound::AtMost(bound) => ("<=", bound, figure <= bound),
+                Bound::AtLeast(bound) => (">=", bound, figure >= bound),
             };
             let verdict = match (met, goal.what == "wall" && !self.wall_counts(goal.case)) {
                 (true, _) => "met",
@@ -170,11 +174,8 @@ impl Report {
                 (false, false) => "MISSED",
             };
             let name = goal.case.name();
-            let _ = writeln!(
-                text,
-                "{name:<12} {:<11} {ratio:>6.2} x pgBackRest (goal {sign} {bound}): {verdict}",
-                goal.what
-            );
+            let _ =
+                writeln!(text, "{name:<12} {:<11} {figure:>6.2} {unit} (goal {sign} {bound}): {verdict}", goal.what);
         }
         for case in Case::ALL {
             let Some(peak) = self.median(case, Tool::Farshore, PEAK) else { continue };
@@ -187,6 +188,16 @@ impl Report {
             );
         }
         text
+    }
+
+    /// What a goal is about, if it was measured, and in what.
+    fn figure(&self, goal: &Goal) -> Option<(f64, String)> {
+        let of = |tool| self.median(goal.case, tool, goal.column);
+        let ours = of(Tool::Farshore)?;
+        match goal.of {
+            Of::Unit(unit) => Some((ours, unit.to_string())),
+            Of::Peer(peer) => Some((ours / of(peer)?.max(f64::MIN_POSITIVE), format!("x {}", peer.name()))),
+        }
     }
 
     fn wall_counts(&self, case: Case) -> bool {
@@ -206,7 +217,8 @@ impl Report {
                 json!({
                     "case": case.name(), "tool": tool.name(), "gb": of(|figures| Some(figures.gb)), "cpu_s": of(CPU),
                     "wall_s": of(WALL), "stored_bytes": of(STORED).map(|bytes| bytes.round() as u64),
-                    "peak_mb": of(PEAK), "segments_per_s": of(RATE),
+                    "peak_mb": of(PEAK), "segments_per_s": of(RATE), "mb_per_s": of(MB_RATE), "lag_p50_s": of(LAG_P50),
+                    "lag_p99_s": of(LAG_P99), "lag_max_s": self.spread(*case, *tool, LAG_MAX).map(|at| at.most),
                 })
             })
             .collect();
@@ -233,6 +245,23 @@ mod tests {
         check(&[3.0], Some(3.0));
         check(&[9.0, 1.0, 2.0], Some(2.0));
         check(&[4.0, 1.0, 2.0, 9.0], Some(3.0));
+    }
+
+    #[test]
+    fn a_goal_is_a_ratio_to_a_peer_or_a_figure_of_ours() {
+        let mut report = Report::default();
+        let copy = |mb_per_s, cpu_s| Figures { gb: 2.0, cpu_s, mb_per_s: Some(mb_per_s), ..Figures::default() };
+        report.add(Case::Copy, Tool::Farshore, copy(180.0, 1.3));
+        let line = |report: &Report, what: &str| {
+            let goals = report.goals();
+            goals.lines().find(|line| line.contains(what)).map(str::to_string)
+        };
+        assert_eq!(line(&report, " MB/s "), None, "without the peer there is no ratio");
+        assert!(line(&report, " cpu ").unwrap().ends_with("0.65 s/GB stored (goal <= 0.6): MISSED"));
+        report.add(Case::Copy, Tool::Cp, copy(200.0, 0.5));
+        assert!(line(&report, " MB/s ").unwrap().ends_with("0.90 x cp (goal >= 0.9): met"));
+        report.add(Case::CopyLag, Tool::Farshore, Figures { lag_p99_s: Some(5.01), ..Figures::default() });
+        assert!(line(&report, "lag p99").unwrap().ends_with("MISSED"));
     }
 
     #[test]

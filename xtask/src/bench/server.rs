@@ -4,7 +4,7 @@
 //! stopped before its folder is removed.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -49,9 +49,8 @@ impl<'a> Server<'a> {
         let options = ["--data-checksums", "--no-sync", "--auth=trust", "--username=postgres", "--no-locale"];
         place.run(init.args(options).args(["--encoding=UTF8", "-D"]).arg(&server.data))?;
         server.configure()?;
-        let log = place.file("server.log", "")?;
-        let mut start = place.command(&place.postgres.join("pg_ctl"));
-        place.run(start.args(["start", "--silent", "--wait", "-D"]).arg(&server.data).arg("-l").arg(log))?;
+        place.file("server.log", "")?;
+        server.start()?;
         server.fill()?;
         // The first change after a load touches pages that later ones do not (hint bits): no round shall begin with it.
         server.churn(0)?;
@@ -92,7 +91,8 @@ impl<'a> Server<'a> {
         ))
     }
 
-    fn noise_rows(&self) -> u32 {
+    /// Rows of the table of bytes that no tool can compress.
+    pub fn noise_rows(&self) -> u32 {
         self.scale * 1_500
     }
 
@@ -207,7 +207,8 @@ impl<'a> Server<'a> {
         value.ok_or_else(|| Error::missing(format!("no value for {query}")))
     }
 
-    fn connect(&self) -> Result<Connection> {
+    /// A session.
+    pub fn connect(&self) -> Result<Connection> {
         Connection::connect(&Settings::new(Address::socket(&self.socket, PORT)?, "postgres"), self.clock.clone())
     }
 
@@ -218,8 +219,29 @@ impl<'a> Server<'a> {
         Ok(files)
     }
 
+    /// Starts it where it is stopped, and waits until it answers.
+    pub fn start(&self) -> Result<()> {
+        let mut start = self.place.command(&self.place.postgres.join("pg_ctl"));
+        let log = self.place.path("server.log");
+        self.place.run(start.args(["start", "--silent", "--wait", "-D"]).arg(&self.data).arg("-l").arg(log))
+    }
+
+    /// Stops it cleanly, for a while.
+    pub fn halt(&self) -> Result<()> {
+        self.stop("fast");
+        match self.is_running() {
+            true => Err(Error::busy("the server does not stop").hint("read server.log")),
+            false => Ok(()),
+        }
+    }
+
+    /// Whether there is a server.
+    pub fn is_running(&self) -> bool {
+        self.data.join("postmaster.pid").exists()
+    }
+
     fn stop(&self, mode: &str) {
-        if Path::new(&self.data).join("postmaster.pid").exists() {
+        if self.is_running() {
             let mut stop = self.place.command(&self.place.postgres.join("pg_ctl"));
             let stopped = self.place.run(stop.args(["stop", "--silent", "-m", mode, "-D"]).arg(&self.data));
             if let Err(error) = stopped {
@@ -234,6 +256,9 @@ impl Drop for Server<'_> {
         self.stop("immediate");
     }
 }
+
+/// Bytes of log that a row of `noise` makes where it is written there: its body and the heads of its record.
+pub const NOISE_LOG_BYTES: u64 = 2040;
 
 /// An SQL expression for about 2000 bytes that no tool can compress, from a text expression.
 fn noise(of: &str) -> String {

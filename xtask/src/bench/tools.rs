@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use farshore_types::{Position, Result};
+use farshore_types::{Error, Position, Result};
 
 use super::place::{Place, bytes_below};
 use super::server::{PORT, Server};
@@ -27,13 +27,17 @@ pub enum Tool {
     Restic,
     /// The same work as a bare loop.
     Floor,
+    /// Copies files, and nothing else.
+    Cp,
 }
 
 impl Tool {
-    /// All of them.
-    pub const ALL: [Tool; 4] = [Tool::Farshore, Tool::Pgbackrest, Tool::Restic, Tool::Floor];
+    /// Those that take backups.
+    pub const FOR_BACKUPS: [Tool; 4] = [Tool::Farshore, Tool::Pgbackrest, Tool::Restic, Tool::Floor];
     /// Those that know a log.
     pub const WITH_LOG: [Tool; 3] = [Tool::Farshore, Tool::Pgbackrest, Tool::Floor];
+    /// Those that copy a repository.
+    pub const FOR_COPIES: [Tool; 2] = [Tool::Farshore, Tool::Cp];
 
     /// As it stands in the report.
     pub fn name(self) -> &'static str {
@@ -42,6 +46,7 @@ impl Tool {
             Tool::Pgbackrest => "pgbackrest",
             Tool::Restic => "restic",
             Tool::Floor => "floor",
+            Tool::Cp => "cp",
         }
     }
 }
@@ -74,7 +79,8 @@ impl Tools<'_> {
 
     /// Frees the room that the repositories take.
     pub fn clear(&self) -> Result<()> {
-        let folders = ["farshore", "pgbackrest", "restic", "floor", "floor-changes", "floor-log", "fetch", "spool"];
+        let folders =
+            ["farshore", "pgbackrest", "restic", "floor", "floor-changes", "floor-log", "fetch", "spool", "copy"];
         folders.into_iter().try_for_each(|folder| self.place.folder(folder).map(drop))
     }
 
@@ -101,6 +107,7 @@ impl Tools<'_> {
             Tool::Pgbackrest => self.pgbackrest(&["--type=full", "backup"]),
             Tool::Restic => self.restic_backup(),
             Tool::Floor => self.floor_pack("floor", &self.server.files()?, Position(0))?,
+            Tool::Cp => return Err(no_backups()),
         }])
     }
 
@@ -114,6 +121,7 @@ impl Tools<'_> {
                 self.place.folder("floor-changes")?;
                 self.floor_pack("floor-changes", &self.server.files()?, self.since)?
             }
+            Tool::Cp => return Err(no_backups()),
         }])
     }
 
@@ -133,11 +141,10 @@ impl Tools<'_> {
             Tool::Restic => {
                 let mut command = self.restic();
                 command.args(["restore", "latest", "--target"]).arg(to);
-                let mut sync = self.place.command(&self.place.xtask);
-                sync.args(["bench-step", "sync"]).arg(to);
-                vec![command, sync]
+                vec![command, self.sync(to)]
             }
             Tool::Floor => vec![self.floor_unpack("floor", to)],
+            Tool::Cp => Vec::new(),
         }
     }
 
@@ -146,7 +153,7 @@ impl Tools<'_> {
         match tool {
             Tool::Farshore | Tool::Pgbackrest => Some(to.to_path_buf()),
             Tool::Restic => self.server.data.strip_prefix("/").ok().map(|inside| to.join(inside)),
-            Tool::Floor => None,
+            Tool::Floor | Tool::Cp => None,
         }
     }
 
@@ -159,6 +166,7 @@ impl Tools<'_> {
             Tool::Restic => bytes_below(&self.place.path("restic")),
             Tool::Floor if changes.exists() => Ok(bytes_below(&self.place.path("floor"))? + bytes_below(&changes)?),
             Tool::Floor => bytes_below(&self.place.path("floor")),
+            Tool::Cp => Ok(0),
         }
     }
 
@@ -167,9 +175,38 @@ impl Tools<'_> {
         let folder = self.place.path(match tool {
             Tool::Farshore => "farshore/bench/journal",
             Tool::Pgbackrest => "pgbackrest/archive",
-            Tool::Restic | Tool::Floor => "floor-log",
+            Tool::Restic | Tool::Floor | Tool::Cp => "floor-log",
         });
         if folder.exists() { bytes_below(&folder) } else { Ok(0) }
+    }
+
+    /// Commands that copy our repository durably into the empty folder `copy`.
+    pub fn copy(&self, tool: Tool) -> Result<Vec<Command>> {
+        let (from, to) = (self.place.path("farshore"), self.place.path("copy"));
+        match tool {
+            Tool::Farshore => Ok(vec![self.farshore_copy(&["--once", "--workers", WORKERS])]),
+            Tool::Cp => {
+                let mut copy = self.place.command(Path::new("cp"));
+                copy.arg("-r").arg(from.join(".")).arg(&to);
+                Ok(vec![copy, self.sync(&to)])
+            }
+            _ => Err(Error::bug(format!("{} copies no repository", tool.name()))),
+        }
+    }
+
+    /// `farshore copy` of our repository into the folder `copy`. It gets no key.
+    pub fn farshore_copy(&self, words: &[&str]) -> Command {
+        let url = |folder: &str| format!("file://{}", self.place.path(folder).display());
+        let mut command = self.place.command(&self.place.farshore);
+        command.arg("copy").args(words).arg("--from").arg(url("farshore")).arg("--to").arg(url("copy"));
+        command
+    }
+
+    /// Makes a tree durable, for tools that do not do it themselves.
+    fn sync(&self, folder: &Path) -> Command {
+        let mut sync = self.place.command(&self.place.xtask);
+        sync.args(["bench-step", "sync"]).arg(folder);
+        sync
     }
 
     /// `farshore` with the store and the key.
@@ -242,4 +279,8 @@ impl Tools<'_> {
         command.args(["bench-step", "unpack"]).arg(list).arg(self.place.path(from)).arg(to);
         command
     }
+}
+
+fn no_backups() -> Error {
+    Error::bug("cp takes no backups")
 }
