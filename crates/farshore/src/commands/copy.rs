@@ -66,13 +66,7 @@ impl Copying<'_> {
     fn once(&self) -> Result<()> {
         let mut services = Vec::new();
         for pair in self.pairs()? {
-            let (mut total, mut backups) = (Copied::default(), 0);
-            for name in plan_copies(&pair.source, &pair.target, Order::NewestFirst)? {
-                add(&mut total, self.one_backup(&pair, &name)?);
-                backups += 1;
-            }
-            let journal = copy_journal(&pair.source, &pair.target, &Watermark::default())?;
-            add(&mut total, journal.copied);
+            let (total, backups, journal) = self.all_of(&pair)?;
             let moment = journal.newest(WAL).map(|(_, _, moment)| moment.to_string());
             let service = pair.source.service();
             services.push(json!({
@@ -89,6 +83,24 @@ impl Copying<'_> {
             output::json(&json!({"services": services}));
         }
         Ok(())
+    }
+
+    /// Everything of one service: what was put, the number of backups, and how far the log goes. The log is copied beside the backups,
+    /// because it waits for the disk object by object and they do not; then what has come meanwhile.
+    fn all_of(&self, pair: &Pair) -> Result<(Copied, u64, Watermark)> {
+        let (mut total, mut backups) = (Copied::default(), 0);
+        let mark = std::thread::scope(|scope| {
+            let log = scope.spawn(|| copy_journal(&pair.source, &pair.target, &Watermark::default()));
+            for name in plan_copies(&pair.source, &pair.target, Order::NewestFirst)? {
+                add(&mut total, self.one_backup(pair, &name)?);
+                backups += 1;
+            }
+            log.join().map_err(|_| Error::bug("the thread that copies the log panicked"))?
+        })?;
+        add(&mut total, mark.copied);
+        let journal = copy_journal(&pair.source, &pair.target, &mark)?;
+        add(&mut total, journal.copied);
+        Ok((total, backups, journal))
     }
 
     /// Log and backups side by side, each until asked to stop.
