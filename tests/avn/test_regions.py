@@ -7,6 +7,7 @@ time: each has a service, and does to it what its user would.
 import datetime
 import os
 
+import database
 from case import MOMENT, WAIT_SECONDS, Case, moment
 from client import Avn
 from server import PROJECT, eventually
@@ -180,7 +181,8 @@ class LostRegion(Case):
         for version in self.each():
             self.unharmed(sources[version], newest[version])
         self.powered_on_elsewhere(sources, newest)
-        self.sql(self.shared(), "select 1")
+        uri = self.uri(self.shared())
+        eventually(lambda: database.attempt(uri, "select 1")[0] == 0, WAIT_SECONDS, "the shared service answers again")
 
     def seen_and_measured(self, name):
         self.assertEqual(self.ok("service", "get", name, "--json").json["user_config"][OPTION], ["local-south"])
@@ -231,14 +233,19 @@ class LostRegion(Case):
         self.assertEqual(self.fingerprint(self.fork(name, "--cloud", "local-south")), rows)
 
     def unharmed(self, name, rows):
-        def answers():
-            return self.service(name)["state"] == "RUNNING" and self.service(name)["service_notifications"] == []
-        eventually(answers, WAIT_SECONDS, lambda: f"{name} is as before: {self.service(name)['service_notifications']}")
+        uri = self.uri(name)
+        eventually(lambda: database.attempt(uri, "select 1")[0] == 0, WAIT_SECONDS, f"{name} answers again")
+        self.assertEqual(self.service(name)["state"], "RUNNING")
         self.assertEqual(self.fingerprint(name), rows)
+
         def goes_on():
             copy = self.copy(name)
             return copy["state"] == "complete" and copy["lag_seconds"] < 60
         eventually(goes_on, WAIT_SECONDS, lambda: f"the copy of {name} goes on: {self.copy(name)}")
+
+        def told():
+            return self.service(name)["service_notifications"]
+        eventually(lambda: told() == [], WAIT_SECONDS, lambda: f"{name} has nothing to tell: {told()}")
 
     def powered_on_elsewhere(self, sources, rows):
         """Switched off where all is well; the region is lost; switched on where the copy is."""
