@@ -164,9 +164,11 @@ impl Member {
                     return Err(error);
                 }
             }
-            Err(error) if error.kind() == ErrorKind::Missing => {}
+            // A restore that failed after it had launched its server has kept no record of it.
+            Err(error) if error.kind() == ErrorKind::Missing => postgres::kill(&Layout::new(&self.volume).data())?,
             Err(error) => return Err(error),
         }
-        std::fs::remove_dir_all(&self.volume).doing("remove", self.volume.display())
+        std::fs::remove_dir_all(&self.volume).doing("remove", self.volume.display())?;
+        postgres::end_orphans(&Layout::new(&self.volume).data(), &*self.ground.host.clock)
     }
 }
