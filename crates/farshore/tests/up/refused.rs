@@ -12,7 +12,7 @@ fn a_folder_that_is_too_long_is_refused_with_the_limit() {
     let world = World::new();
     let long = world.path(&"d".repeat(60));
     let error = refused(program().args(["up", "--data"]).arg(&long));
-    assert!(error.contains("at most 52") && error.contains("--data"), "{error}");
+    assert!(error.contains("at most 40") && error.contains("--data"), "{error}");
     assert!(!long.exists());
 }
 
