@@ -171,11 +171,16 @@ impl Work {
             if round == 0 {
                 mark = Watermark::default();
             }
+            let anew = self.anew.load(Ordering::SeqCst);
             // Before the listing: what was in the source's store then is in the target's afterwards.
             let known = self.ground.origin.known(&self.order.service);
             mark = follow_journal(&pair.source, &pair.target, &mark, &self.stop)?;
             let restores = self.restores_to_end(pair, &mark)?;
             let put = mark.copied;
+            if self.anew.load(Ordering::SeqCst) != anew {
+                // The target was made anew meanwhile: what was just read says nothing of it.
+                return Ok(());
+            }
             self.shown.change(|copied| {
                 copied.followed = true;
                 copied.put = (copied.put.0 + put.objects, copied.put.1 + put.bytes);

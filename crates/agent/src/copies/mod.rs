@@ -57,7 +57,10 @@ impl Copies {
             _ => {}
         }
         let following = Following::begin(order.clone(), self.ground.clone())?;
-        all.insert(key, following);
+        if let Some(replaced) = all.insert(key.clone(), following) {
+            replaced.stop();
+            self.ending.lock().unwrap_or_else(PoisonError::into_inner).push((key, replaced));
+        }
         Ok(())
     }
 
