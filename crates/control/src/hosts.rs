@@ -258,8 +258,15 @@ pub trait Hosts: Send + Sync {
     fn restore(&self, order: &NodeOrder, restore: &RestoreOrder, progress: &Progress) -> Result<RestoreReport>;
     /// Refuses what `restore` would refuse, without making anything.
     fn check_restore(&self, restore: &RestoreOrder) -> Result<()>;
-    /// Takes a backup of a running node. `progress` counts bytes.
-    fn back_up(&self, service: &ServiceId, generation: Generation, progress: &Progress) -> Result<BackupReport>;
+    /// Takes a backup of a running node. `progress` counts bytes. A `request` that the node's agent has carried out already, and has
+    /// not been started anew since, is answered with its backup: a worker that took over a run finds what the last one asked for.
+    fn back_up(
+        &self,
+        service: &ServiceId,
+        generation: Generation,
+        request: &str,
+        progress: &Progress,
+    ) -> Result<BackupReport>;
     /// Stops the node's server and ships its log to the very end.
     fn stop(&self, service: &ServiceId, generation: Generation) -> Result<()>;
     /// Restarts a node's server, for settings that it reads at its start only.

@@ -36,7 +36,7 @@ pub use certificate::Certificate;
 pub use ground::{Ground, Stores};
 pub use observe::{Observed, Server};
 pub use order::{Order, Region};
-pub use report::{Address, Recovered, Restore, Taken};
+pub use report::{Address, Recovered, Restore, Taken, Wish};
 pub use stock::{Held, Stock};
 
 use ground::{order_file, orders};
@@ -138,15 +138,16 @@ impl Fleet {
         self.ordered(order)?.restore(order, certificate, restore, progress)
     }
 
-    /// Takes a backup of a running node. `progress` counts bytes and may ask to stop.
+    /// Takes a backup of a running node, one at a time; a wish that this agent has fulfilled already is answered with what was
+    /// taken for it. `progress` counts bytes and may ask to stop, also while another backup is waited for.
     pub fn take_backup(
         &self,
         service: &ServiceId,
         generation: Generation,
-        full: bool,
+        wish: &Wish,
         progress: &Progress,
     ) -> Result<Taken> {
-        self.member(service)?.take_backup(generation, full, progress)
+        self.member(service)?.take_backup(generation, wish, progress)
     }
 
     /// Stops a node's server and ships its log to the very end; a server that is down and whose log is not in the store to its end is

@@ -203,7 +203,14 @@ impl Hosts for FakeHosts {
         }
     }
 
-    fn back_up(&self, service: &ServiceId, generation: Generation, progress: &Progress) -> Result<BackupReport> {
+    /// Forgets requests at once, as an agent that is started anew after each.
+    fn back_up(
+        &self,
+        service: &ServiceId,
+        generation: Generation,
+        _: &str,
+        progress: &Progress,
+    ) -> Result<BackupReport> {
         let mut inner = self.begin("back_up")?;
         inner.node_must_be_up(service)?;
         inner.fence(service, generation)?;

@@ -26,7 +26,7 @@ fn take_if_on(step: &StepContext<Control>) -> Result<Done> {
 /// Takes it.
 pub fn take(step: &StepContext<Control>) -> Result<Done> {
     let (service, generation) = begin(step)?;
-    let report = step.context().hosts.back_up(&service.id, generation, step.progress())?;
+    let report = step.context().hosts.back_up(&service.id, generation, step.run(), step.progress())?;
     Done::with(&report)
 }
 

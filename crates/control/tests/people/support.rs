@@ -184,7 +184,7 @@ impl Hosts for Untouched {
     fn check_restore(&self, _: &RestoreOrder) -> Result<()> {
         touched()
     }
-    fn back_up(&self, _: &ServiceId, _: Generation, _: &Progress) -> Result<BackupReport> {
+    fn back_up(&self, _: &ServiceId, _: Generation, _: &str, _: &Progress) -> Result<BackupReport> {
         touched()
     }
     fn stop(&self, _: &ServiceId, _: Generation) -> Result<()> {

@@ -26,7 +26,7 @@ impl Hosts for Nowhere {
     fn check_restore(&self, _: &RestoreOrder) -> Result<()> {
         refused()
     }
-    fn back_up(&self, _: &ServiceId, _: Generation, _: &Progress) -> Result<BackupReport> {
+    fn back_up(&self, _: &ServiceId, _: Generation, _: &str, _: &Progress) -> Result<BackupReport> {
         refused()
     }
     fn stop(&self, _: &ServiceId, _: Generation) -> Result<()> {

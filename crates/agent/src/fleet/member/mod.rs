@@ -2,6 +2,7 @@
 //!
 //! One verb at a time works on a node; looking at it never waits.
 
+mod backing;
 mod ending;
 
 use std::collections::VecDeque;
@@ -11,25 +12,22 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use farshore_engines::postgresql::provision::{Installation, candidates, version_program};
-use farshore_engines::postgresql::snapshot::Checkpoint;
 use farshore_engines::postgresql::wire::Connection;
-use farshore_types::error::ErrorContext;
 use farshore_types::{Error, ErrorKind, Generation, Progress, Result, ServiceId, Timestamp};
+use farshore_vault::Vault;
 use farshore_vault::journal::WAL;
-use farshore_vault::{Vault, backup};
 
 use super::certificate::{Certificate, door};
 use super::ground::{Ground, order_file};
 use super::measure::Measured;
 use super::observe::{self, Observed};
 use super::order::Order;
-use super::report::{Address, Recovered, Restore, Taken};
+use super::report::{Address, Recovered, Restore};
 use super::{accounts, stock};
 use crate::host::Host;
 use crate::postgres::{self, Node, Spec, Status};
 use crate::tasks::archiving::{self, Archiving};
 use crate::tasks::fork::{self, Fork};
-use crate::tasks::take_backup::TakeBackup;
 
 /// How long a start may take; crash recovery is part of it.
 const START_PATIENCE: Duration = Duration::from_secs(600);
@@ -54,6 +52,7 @@ pub struct Member {
     /// It was killed with its region: nothing is started any more.
     cut: AtomicBool,
     told: Mutex<VecDeque<(Timestamp, String)>>,
+    backing: backing::Turn,
 }
 
 struct State {
@@ -87,8 +86,8 @@ impl Member {
         let state =
             Mutex::new(State { order, host, node, archiving: None, trouble: None, measured: Measured::default() });
         let (busy, tended, cut) = (AtomicBool::new(false), AtomicBool::new(false), AtomicBool::new(false));
-        let told = Mutex::default();
-        let member = Member { ground: ground.clone(), service, volume, state, shown, busy, tended, cut, told };
+        let (told, backing) = (Mutex::default(), backing::Turn::default());
+        let member = Member { ground: ground.clone(), service, volume, state, shown, busy, tended, cut, told, backing };
         // Before anybody asks: nobody may take a node for absent that was only not looked at yet.
         member.show(&mut lock(&member.state));
         Ok(member)
@@ -152,39 +151,6 @@ impl Member {
             reached: (opened.timeline, opened.reached),
             window_end: opened.window.reach.to_time,
             work: (opened.restored_bytes, opened.segments, opened.seconds.0, opened.seconds.1),
-        })
-    }
-
-    /// See [`super::Fleet::take_backup`]. Other verbs may work meanwhile: a server that is stopped ends the backup.
-    pub fn take_backup(&self, generation: Generation, full: bool, progress: &Progress) -> Result<Taken> {
-        let task = {
-            let state = self.take(generation)?;
-            let node = state.node.as_ref().ok_or_else(|| self.absent())?;
-            let archiving = state.archiving.as_ref().ok_or_else(|| {
-                Error::busy(format!("the log of service {} is not archived yet", self.service)).hint("try again soon")
-            })?;
-            TakeBackup {
-                server: node.settings()?,
-                data_directory: Some(node.layout().data()),
-                vault: self.vault(&state)?,
-                stream: WAL.to_string(),
-                horizon: Some(archiving.horizon().clone()),
-                full,
-                checkpoint: Checkpoint::Fast,
-                settings: backup::Settings { workers: self.ground.workers, ..backup::Settings::default() },
-                clock: state.host.clock.clone(),
-                entropy: state.host.entropy.clone(),
-            }
-        };
-        let outcome = task.run(progress).doing("back up service", &self.service)?;
-        let sizes = &outcome.taken.custody.sizes;
-        self.tell(format!("backup {} was taken: {} bytes, {} put", outcome.taken.name.id, sizes.raw, sizes.new));
-        Ok(Taken {
-            name: outcome.taken.name.id.to_string(),
-            raw_bytes: sizes.raw,
-            new_bytes: sizes.new,
-            full_because: outcome.full_because,
-            bad_pages: outcome.taken.bad_pages.len() as u64,
         })
     }
 
