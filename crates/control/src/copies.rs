@@ -10,7 +10,7 @@ use farshore_types::{Error, RegionName, Result, Timestamp};
 use serde_json::{Map, Value, json};
 
 use crate::hosts::{CopyView, NodeState, NodeView};
-use crate::policy::copies::{OPTION, check};
+use crate::policy::copies::{OPTION, check, may_change};
 use crate::service::state;
 use crate::upkeep::config;
 use crate::{Control, events};
@@ -78,6 +78,13 @@ pub fn inherited(options: &Map<String, Value>, own: &RegionName) -> Map<String, 
         items.retain(|item| item.as_str() != Some(own.as_str()));
     }
     options
+}
+
+/// Refuses what a user may not ask of a service that has copies already. What the platform does by itself is free.
+pub fn may_follow(tx: &mut Tx<'_>, control: &Control, service: &Service) -> Result<()> {
+    let (options, own) = (config(service)?, control.settings.region(&service.region)?);
+    let wanted = check(&control.settings, own, &options.texts(OPTION))?;
+    may_change(&copies::of_service(tx, &service.id)?, &wanted, tx.now(), control.settings.copy_change_wait)
 }
 
 /// Brings the rows of a service to what its options say. Called in the transaction that changes them.

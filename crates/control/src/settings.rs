@@ -38,6 +38,8 @@ pub struct Settings {
     pub backup_regions_of_any_provider: bool,
     /// How long a copy is kept that is no longer wanted.
     pub copy_grace: Duration,
+    /// How long a service keeps a region that was put in place of another, before it may have yet another.
+    pub copy_change_wait: Duration,
     /// How far a copy may be behind before it is told.
     pub copy_lag_objective: Duration,
     /// Whether a fork from a copy ends at its newest backup, as documented upstream, and not at the newest moment that was copied.
@@ -60,6 +62,7 @@ impl Settings {
             backup_regions_max: 1,
             backup_regions_of_any_provider: false,
             copy_grace: Duration::from_secs(24 * 3600),
+            copy_change_wait: Duration::from_secs(24 * 3600),
             copy_lag_objective: Duration::from_secs(60),
             copies_end_at_backups: false,
             plans: Vec::new(),

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::scene::{PROJECT, Scene, nothing, refused};
 use crate::copies::{Condition, Shown, of_service};
 use crate::services::{self, Patch, state};
+use crate::settings::Region;
 use crate::{Control, reconcile};
 
 fn region(name: &str) -> RegionName {
@@ -181,5 +182,37 @@ fn the_documented_bound_of_a_copy_is_a_setting() {
         let words: &[&str] =
             if bounded { &["later than the newest backup in local-south", "goes from"] } else { &["in no window"] };
         refused(outcome, ErrorKind::Invalid, words);
+    }
+}
+
+#[test]
+fn a_region_in_place_of_another_is_not_changed_again_on_the_same_day_unless_the_settings_say_so() {
+    for (wait_s, may) in [(24 * 3600, false), (0, true)] {
+        let scene = Scene::with(|settings| {
+            settings.copy_change_wait = Duration::from_secs(wait_s);
+            for name in ["local-east", "local-west"] {
+                settings
+                    .regions
+                    .extend(settings.regions.first().cloned().map(|one| Region { name: region(name), ..one }));
+            }
+        });
+        let service = scene.running("pg-1", wanted());
+        let ask = |region: &str| {
+            let patch = Patch { user_config: Some(json!({"additional_backup_regions": [region]})), ..Patch::default() };
+            let asked = services::update(&scene.control, &scene.actor, PROJECT, "pg-1", &patch);
+            scene.settle(&service.id);
+            asked.map(drop)
+        };
+        ask("local-east").unwrap();
+        ask("local-south").unwrap();
+        match may {
+            true => ask("local-west").unwrap(),
+            false => {
+                let error = ask("local-west").unwrap_err();
+                assert!(error.kind() == ErrorKind::Invalid && error.to_string().contains("changed at"), "{error}");
+                assert_eq!(copy(&scene, &service.id).map(|shown| shown.region), Some("local-east".to_string()));
+                assert_eq!(scene.row(&service.id).user_config["additional_backup_regions"], json!(["local-south"]));
+            }
+        }
     }
 }

@@ -61,6 +61,7 @@ pub fn update(control: &Control, actor: &Actor, project: &str, name: &str, patch
         options(control, &mut service, patch, &mut effect)?;
         maintenance(&mut service, patch)?;
         if !effect.told.is_empty() {
+            copies::may_follow(tx, control, &service)?;
             copies::follow_options(tx, control, &service)?;
         }
         match patch.powered {

@@ -73,7 +73,7 @@ fn a_file_adds_regions_and_can_take_the_usual_ones_away() {
     let store = world.path("far");
     let text = format!(
         "default_regions = false\nnames = [\"db.example.org\"]\n{REGION}store = \"file://{}\"\nlatitude = 10\n{PLAN}cpu_count = 16\n\
-         disk_mib = 100000\n[copies]\nany_provider = true\nend_at_backups = true\ngrace_hours = 1\nlag_objective_s = 9\n\
+         disk_mib = 100000\n[copies]\nany_provider = true\nend_at_backups = true\ngrace_hours = 1\nchange_hours = 0\nlag_objective_s = 9\n\
          [[copies.routes]]\nfrom = \"far-away\"\nto = \"far-away\"\nbytes_per_second = 2048\n[limits]\nlease_s = 5\nundelete_days = 7\n[smtp]\nhost = \"mail\"\nport = 25\nfrom = \"a@b\"\n",
         store.display()
     );

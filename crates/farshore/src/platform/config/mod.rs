@@ -110,6 +110,9 @@ fn copies(settings: &mut Settings, raw: &raw::Copies) {
     if let Some(hours) = &raw.grace_hours {
         settings.copy_grace = Duration::from_secs(hours.0 * 3600);
     }
+    if let Some(hours) = &raw.change_hours {
+        settings.copy_change_wait = Duration::from_secs(hours.0 * 3600);
+    }
     if let Some(seconds) = &raw.lag_objective_s {
         settings.copy_lag_objective = Duration::from_secs(seconds.0);
     }

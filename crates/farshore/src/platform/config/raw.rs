@@ -96,6 +96,8 @@ pub struct Copies {
     pub end_at_backups: bool,
     /// How long a copy is kept that is no longer wanted.
     pub grace_hours: Option<Whole<0, 8760>>,
+    /// How long a region that was put in place of another stays before it may be changed again.
+    pub change_hours: Option<Whole<0, 8760>>,
     /// How far a copy may be behind before it is told.
     pub lag_objective_s: Option<Whole<1, 604_800>>,
     /// Bounds between two regions.
