@@ -17,6 +17,7 @@ mod observe;
 mod order;
 mod report;
 mod stock;
+mod turn;
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -23,6 +23,7 @@ use super::measure::Measured;
 use super::observe::{self, Observed};
 use super::order::Order;
 use super::report::{Address, Recovered, Restore};
+use super::turn::Turn;
 use super::{accounts, stock};
 use crate::host::Host;
 use crate::postgres::{self, Node, Spec, Status};
@@ -52,7 +53,7 @@ pub struct Member {
     /// It was killed with its region: nothing is started any more.
     cut: AtomicBool,
     told: Mutex<VecDeque<(Timestamp, String)>>,
-    backing: backing::Turn,
+    backing: Turn,
 }
 
 struct State {
@@ -86,7 +87,7 @@ impl Member {
         let state =
             Mutex::new(State { order, host, node, archiving: None, trouble: None, measured: Measured::default() });
         let (busy, tended, cut) = (AtomicBool::new(false), AtomicBool::new(false), AtomicBool::new(false));
-        let (told, backing) = (Mutex::default(), backing::Turn::default());
+        let (told, backing) = (Mutex::default(), Turn::default());
         let member = Member { ground: ground.clone(), service, volume, state, shown, busy, tended, cut, told, backing };
         // Before anybody asks: nobody may take a node for absent that was only not looked at yet.
         member.show(&mut lock(&member.state));
