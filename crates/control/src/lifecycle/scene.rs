@@ -55,15 +55,15 @@ impl Scene {
         let store = Arc::new(Store::open(&location, clock.clone()).unwrap());
         let (hosts, signal) = (FakeHosts::new(clock.clone()), Signal::default());
         let control = Arc::new(Control {
-            store: store.clone(),
+            store,
             hosts: hosts.clone(),
             seal: Seal::new(&[7; 32]).unwrap(),
             regions: crate::regions::Regions::default(),
-            signal: signal.clone(),
+            signal,
             logins: Logins::default(),
             settings,
-            clock: clock.clone(),
-            entropy: entropy.clone(),
+            clock,
+            entropy,
         });
         let actor = Actor { user: "admin@example.org".to_string() };
         bootstrap(&control, &actor.user).unwrap();
