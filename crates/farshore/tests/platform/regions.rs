@@ -28,6 +28,7 @@ pub const EXPECTED: &[&str] = &[
     "the log of service",
     "is gone",
     "is tried again",
+    "terminating connection due to unexpected postmaster exit",
 ];
 
 /// A client that commits rows one by one.
