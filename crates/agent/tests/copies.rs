@@ -6,9 +6,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use bytes::Bytes;
 use farshore_agent::copies::{Copied, Copies, CopyOrder, Ground, Known, Origin, Paths};
 use farshore_objects::layers::{Deadline, Gate, Shutter, ShutterState};
-use farshore_objects::{Bucket, ObjectStore, Scoped};
+use farshore_objects::{Bucket, ObjectInfo, ObjectStore, Scoped};
 use farshore_types::{
     Clock, Error, Generation, Position, Result, ServiceId, SessionId, SystemClock, SystemEntropy, Timeline, Timestamp,
 };
@@ -20,9 +21,82 @@ use farshore_vault::{Identity, Repository, Vault};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 const SERVICE: &str = "pg-1";
+/// How long a store may take for one answer.
+const STORE_PATIENCE: Duration = Duration::from_millis(300);
+
+/// How slow the second region is.
+#[derive(Debug, Default)]
+struct Slow {
+    /// What each call takes.
+    call_ms: AtomicU64,
+    /// Of so many calls one takes longer than anybody waits; zero: none.
+    late_every: AtomicU64,
+    calls: AtomicU64,
+    /// Puts that were carried out.
+    puts: AtomicU64,
+}
+
+impl Slow {
+    fn drag(&self) {
+        let call_ms = self.call_ms.load(Ordering::SeqCst);
+        let (calls, every) = (self.calls.fetch_add(1, Ordering::SeqCst), self.late_every.load(Ordering::SeqCst));
+        let late = every > 0 && calls % every == every - 1;
+        let length = if late { STORE_PATIENCE * 2 } else { Duration::from_millis(call_ms) };
+        if !length.is_zero() {
+            SystemClock::new().pause(length);
+        }
+    }
+}
+
+/// A store that is slow and not dead.
+#[derive(Debug)]
+struct Dragging {
+    inner: Arc<dyn ObjectStore>,
+    slow: Arc<Slow>,
+}
+
+impl ObjectStore for Dragging {
+    fn put_new(&self, name: &str, body: Bytes) -> Result<()> {
+        self.slow.drag();
+        self.inner.put_new(name, body)?;
+        self.slow.puts.fetch_add(1, Ordering::SeqCst);
+        Ok(())
+    }
+
+    fn get(&self, name: &str) -> Result<Bytes> {
+        self.slow.drag();
+        self.inner.get(name)
+    }
+
+    fn get_range(&self, name: &str, range: std::ops::Range<u64>) -> Result<Bytes> {
+        self.slow.drag();
+        self.inner.get_range(name, range)
+    }
+
+    fn head(&self, name: &str) -> Result<ObjectInfo> {
+        self.slow.drag();
+        self.inner.head(name)
+    }
+
+    fn list(&self, prefix: &str, each: &mut dyn FnMut(ObjectInfo) -> Result<()>) -> Result<()> {
+        self.slow.drag();
+        self.inner.list(prefix, each)
+    }
+
+    fn delete(&self, name: &str) -> Result<()> {
+        self.slow.drag();
+        self.inner.delete(name)
+    }
+
+    fn copy_from(&self, source: &dyn ObjectStore, source_name: &str, name: &str) -> Result<u64> {
+        self.slow.drag();
+        self.inner.copy_from(source, source_name, name)
+    }
+}
 
 /// Two regions, a service in the first one, and how often its key was asked for.
 struct Regions {
+    slow: Arc<Slow>,
     first: Arc<dyn ObjectStore>,
     second: Mutex<Arc<dyn ObjectStore>>,
     shutters: [Arc<Shutter>; 2],
@@ -32,8 +106,12 @@ struct Regions {
 
 impl Regions {
     fn gated(&self, store: &Arc<dyn ObjectStore>, side: usize) -> Arc<dyn ObjectStore> {
-        let gate = Arc::new(Gate::new(store.clone(), self.shutters[side].clone()));
-        Arc::new(Deadline::new(gate, Arc::new(SystemClock::new()), Duration::from_millis(300)))
+        let store: Arc<dyn ObjectStore> = match side {
+            0 => store.clone(),
+            _ => Arc::new(Dragging { inner: store.clone(), slow: self.slow.clone() }),
+        };
+        let gate = Arc::new(Gate::new(store, self.shutters[side].clone()));
+        Arc::new(Deadline::new(gate, Arc::new(SystemClock::new()), STORE_PATIENCE))
     }
 }
 
@@ -77,7 +155,8 @@ impl Scene {
         let service: ServiceId = SERVICE.parse().unwrap();
         let vault = Vault::create(scoped(&first), &service, &identity.recipients(), &SystemEntropy).unwrap();
         let (second, known, admitted) = (Mutex::new(second), Mutex::default(), AtomicU64::new(0));
-        let regions = Arc::new(Regions { first, second, shutters, known, admitted });
+        let slow = Arc::default();
+        let regions = Arc::new(Regions { slow, first, second, shutters, known, admitted });
         let (clock, entropy) = (Arc::new(SystemClock::new()), Arc::new(SystemEntropy));
         let copies = Copies::new(Ground { origin: regions.clone(), workers: 1, clock, entropy });
         let scene = Scene { regions, vault, copies, shipped: Mutex::new(0) };
@@ -205,4 +284,47 @@ fn a_copy_that_ended_puts_nothing_more_and_one_from_elsewhere_begins_anew() {
         clock.pause(Duration::from_millis(10));
     }
     assert_eq!(scene.copies.view(&SERVICE.parse().unwrap(), "south"), None);
+}
+
+#[test]
+fn a_target_that_is_slow_is_followed_without_a_rest_and_is_never_said_to_be_further_than_it_is() {
+    let scene = Scene::new();
+    scene.wait("it follows", |view| view.followed && view.compared);
+    scene.regions.slow.call_ms.store(60, Ordering::SeqCst);
+    let newest = (0..40).map(|_| scene.ship(100)).last().unwrap();
+    let clock = SystemClock::new();
+    let (mut before, mut behind) = (None, 0);
+    while scene.view().complete != Some(newest) {
+        let view = scene.view();
+        assert!(view.paused.is_none(), "it works, however slowly: {view:?}");
+        assert!(view.complete >= before, "what was safe went back: {view:?}");
+        let held = i64::try_from(scene.held()).unwrap();
+        assert!(view.complete.is_none_or(|complete| complete.micros() <= held), "{held} are there: {view:?}");
+        behind += usize::from(view.complete < Some(newest));
+        before = view.complete;
+        assert!(clock.monotonic() < PATIENCE, "{view:?}");
+        clock.pause(Duration::from_millis(50));
+    }
+    assert!(behind > 10 && scene.held() == 4000, "{behind} looks were behind");
+}
+
+#[test]
+fn a_target_whose_answers_are_late_again_and_again_is_filled_in_the_end() {
+    let scene = Scene::new();
+    scene.wait("it follows", |view| view.followed && view.compared);
+    scene.regions.slow.late_every.store(9, Ordering::SeqCst);
+    let newest = (0..30).map(|_| scene.ship(100)).last().unwrap();
+    let (clock, mut rested) = (SystemClock::new(), false);
+    while scene.view().complete != Some(newest) {
+        rested |= scene.view().paused.is_some_and(|why| why.contains("in time") || why.contains("answer"));
+        // As the platform does every few seconds.
+        scene.copies.keep(&scene.order("north")).unwrap();
+        assert!(clock.monotonic() < PATIENCE, "{:?}", scene.view());
+        clock.pause(Duration::from_millis(50));
+    }
+    assert!(rested, "an answer that is late is shown as the reason for a rest");
+    scene.regions.slow.late_every.store(0, Ordering::SeqCst);
+    scene.copies.keep(&scene.order("north")).unwrap();
+    scene.wait("it no longer rests", |view| view.paused.is_none());
+    assert_eq!(scene.held(), 3000);
 }

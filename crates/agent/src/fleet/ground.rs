@@ -36,3 +36,8 @@ pub fn orders(root: &Path) -> PathBuf {
 pub fn order_file(root: &Path, service: &ServiceId) -> PathBuf {
     orders(root).join(format!("{service}.json"))
 }
+
+/// There once the repository of a service was made from here. Whoever knows that it is lost for good removes it, and another is made.
+pub fn stored_file(root: &Path, service: &ServiceId) -> PathBuf {
+    orders(root).join(format!("{service}.stored"))
+}

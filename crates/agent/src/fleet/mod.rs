@@ -40,7 +40,7 @@ pub use order::{Order, Region};
 pub use report::{Address, Recovered, Restore, Taken, Wish};
 pub use stock::{Held, Stock};
 
-use ground::{order_file, orders};
+use ground::{order_file, orders, stored_file};
 use member::Member;
 
 /// Nodes of one agent.
@@ -199,10 +199,10 @@ impl Fleet {
         if self.lock().contains_key(service) {
             return Err(Error::conflict(format!("service {service} has a node on this host")).hint("remove it first"));
         }
-        let path = order_file(&self.ground.root, service);
-        if path.exists() {
-            fs::remove_file(&path).doing("remove", path.display())?;
-            durable::sync_directory(&orders(&self.ground.root))?;
+        let root = &self.ground.root;
+        for path in [stored_file(root, service), order_file(root, service)].iter().filter(|path| path.exists()) {
+            fs::remove_file(path).doing("remove", path.display())?;
+            durable::sync_directory(&orders(root))?;
         }
         Ok(())
     }

@@ -11,9 +11,10 @@ use farshore_vault::format::manifest::BackupKind;
 use farshore_vault::names::{self, BackupId};
 use farshore_vault::{Identity, Recipient, Repository, Vault};
 
-use super::ground::Ground;
+use super::ground::{Ground, stored_file};
 use super::order::Region;
 use super::report::Restore;
+use crate::durable::{self, Rights};
 use crate::tasks::windows::Windows;
 
 /// Objects that are listed before they are deleted.
@@ -55,23 +56,38 @@ pub fn open(ground: &Ground, region: &Region, service: &ServiceId) -> Result<Vau
     Repository::open(store)?.unlock(&identity(region)?)
 }
 
-/// Opens the service's vault in its own region, or makes it.
+/// Opens the service's vault in its own region, or makes it, once: one that is gone afterwards is `Transient`. A store that was not mounted
+/// looks empty, and what was put into it then would be missing from the true one. If we die between making it and noting that, the next
+/// call finds it and notes it.
 pub fn open_or_create(ground: &Ground, region: &Region, service: &ServiceId) -> Result<Vault> {
     let (store, identity) = (store(ground, region, service)?, identity(region)?);
     let mut recipients = identity.recipients();
     for recipient in &region.recipients {
         recipients.push(recipient.parse::<Recipient>()?);
     }
-    let entropy = ground.host.entropy.as_ref();
-    match Repository::open(store.clone()) {
+    let (entropy, stored) = (ground.host.entropy.as_ref(), stored_file(&ground.root, service));
+    let vault = match Repository::open(store.clone()) {
         Ok(repository) => {
             let vault = repository.unlock(&identity)?;
             recipients.iter().try_for_each(|recipient| vault.add_recipient(recipient, entropy))?;
-            Ok(vault)
+            vault
         }
-        Err(error) if error.kind() == ErrorKind::Missing => Vault::create(store, service, &recipients, entropy),
-        Err(error) => Err(error),
+        Err(error) if error.kind() == ErrorKind::Missing && stored.exists() => return Err(gone(region, service)),
+        Err(error) if error.kind() == ErrorKind::Missing => Vault::create(store, service, &recipients, entropy)?,
+        Err(error) => return Err(error),
+    };
+    if !stored.exists() {
+        durable::write(&stored, &[], Rights::PRIVATE)?;
     }
+    Ok(vault)
+}
+
+fn gone(region: &Region, service: &ServiceId) -> Error {
+    let name = &region.name;
+    let what = format!("the store of region {name} holds nothing of service {service}, which was stored there before");
+    Error::transient(what).hint(format!(
+        "mount the store again; if it is lost for good, remove host/{name}/orders/{service}.stored from the platform's folder"
+    ))
 }
 
 /// Lets further recipients open the repository.

@@ -234,3 +234,42 @@ fn a_server_that_went_down_while_nobody_received_its_log_is_shipped_to_the_end_b
     fleet.stop(&service, Generation(2)).unwrap();
     fleet.remove(&service, Generation(2)).unwrap();
 }
+
+#[test]
+fn a_store_that_was_lost_is_not_taken_for_an_empty_one_and_what_waited_is_in_it_once_it_is_back() {
+    let scene = Scene::new();
+    let fleet = scene.fleet();
+    let service = id("mount-1");
+    fleet.provision(&scene.order("mount-1", 1), &CERTIFICATE).unwrap();
+    sql(&fleet, "mount-1", "CREATE TABLE t AS SELECT 1 AS i");
+    fleet.take_backup(&service, Generation(1), false, &Progress::default()).unwrap();
+    fleet.close();
+    drop(fleet);
+
+    // The next agent finds the folder that the store was mounted on.
+    let (store, aside) = (scene.base.path().join("north"), scene.base.path().join("aside"));
+    std::fs::rename(&store, &aside).unwrap();
+    std::fs::create_dir(&store).unwrap();
+    let fleet = scene.fleet();
+    wait_until("it says what is missing", || {
+        fleet.tend();
+        let trouble = fleet.observe(&service).unwrap().trouble;
+        trouble.is_some_and(|trouble| trouble.contains("region north holds nothing of service mount-1"))
+    });
+    sql(&fleet, "mount-1", "INSERT INTO t VALUES (2)");
+    let refused = fleet.stop(&service, Generation(1)).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Transient, "{refused}");
+    assert_eq!(std::fs::read_dir(&store).unwrap().count(), 0, "nothing was put there");
+    std::fs::remove_dir(&store).unwrap();
+    std::fs::rename(&aside, &store).unwrap();
+    fleet.stop(&service, Generation(1)).unwrap();
+    fleet.remove(&service, Generation(1)).unwrap();
+    fleet.restore(&scene.order("mount-1", 2), &CERTIFICATE, &scene.latest("mount-1"), &Progress::default()).unwrap();
+    assert_eq!(sql(&fleet, "mount-1", "SELECT string_agg(i::text, ',' ORDER BY i) FROM t"), "1,2");
+
+    fleet.stop(&service, Generation(2)).unwrap();
+    fleet.remove(&service, Generation(2)).unwrap();
+    fleet.shred(&scene.region, &service).unwrap();
+    fleet.forget(&service).unwrap();
+    assert_eq!(std::fs::read_dir(scene.base.path().join("host/orders")).unwrap().count(), 0);
+}

@@ -30,6 +30,7 @@ struct Inner {
     generations: BTreeMap<ServiceId, u64>,
     stocks: BTreeMap<(RegionName, ServiceId), Kept>,
     failing: BTreeMap<&'static str, ErrorKind>,
+    unanswered: BTreeSet<&'static str>,
     ports: u16,
     down: BTreeSet<RegionName>,
     copies: BTreeMap<(RegionName, ServiceId), CopyOrder>,
@@ -72,9 +73,26 @@ impl FakeHosts {
         };
     }
 
+    /// From now on a verb is carried out and its answer is lost, as for a caller that died while it waited.
+    pub fn lose_answers(&self, verb: &'static str) {
+        self.lock().unanswered.insert(verb);
+    }
+
+    /// Every verb works, and answers.
+    pub fn mend(&self) {
+        let mut inner = self.lock();
+        inner.failing.clear();
+        inner.unanswered.clear();
+    }
+
     /// A region is down, with everything on its hosts; or back, with what was there.
     pub fn down(&self, region: &RegionName) {
         self.lock().down.insert(region.clone());
+    }
+
+    /// What its store held is gone.
+    pub fn empty(&self, region: &RegionName) {
+        self.lock().stocks.retain(|(of, _), _| of != region);
     }
 
     /// It answers again.
@@ -127,6 +145,14 @@ impl Inner {
         }
     }
 
+    /// The end of a verb that did its work.
+    fn answer<T>(&self, verb: &'static str, answer: T) -> Result<T> {
+        match self.unanswered.contains(verb) {
+            true => Err(Error::transient(format!("the answer of {verb} is lost as a test asked"))),
+            false => Ok(answer),
+        }
+    }
+
     fn node_must_be_up(&self, service: &ServiceId) -> Result<()> {
         self.nodes.get(service).map_or(Ok(()), |node| self.must_be_up(&node.order.region))
     }
@@ -170,7 +196,8 @@ impl Hosts for FakeHosts {
     fn provision(&self, order: &NodeOrder) -> Result<NodeAddress> {
         let mut inner = self.begin("provision")?;
         inner.fence(&order.service, order.generation)?;
-        Ok(inner.place(order, None, self.clock.now()))
+        let address = inner.place(order, None, self.clock.now());
+        inner.answer("provision", address)
     }
 
     fn restore(&self, order: &NodeOrder, restore: &RestoreOrder, progress: &Progress) -> Result<RestoreReport> {
@@ -183,7 +210,8 @@ impl Hosts for FakeHosts {
         let newest = kept.stock.backups.last().map(|backup| backup.name.clone());
         let backup = restore.backup.clone().or(newest).unwrap_or_default();
         let address = inner.place(order, Some(kept.inside), self.clock.now());
-        Ok(RestoreReport { address, backup, window_end: self.clock.now(), bytes: BACKUP_BYTES, seconds: (0.1, 0.1) })
+        let (bytes, seconds) = (BACKUP_BYTES, (0.1, 0.1));
+        inner.answer("restore", RestoreReport { address, backup, window_end: self.clock.now(), bytes, seconds })
     }
 
     fn check_restore(&self, restore: &RestoreOrder) -> Result<()> {
@@ -234,7 +262,8 @@ impl Hosts for FakeHosts {
         });
         let begin = kept.stock.windows.first().map_or(now, |(begin, _)| *begin);
         (kept.stock.windows, kept.inside) = (vec![(begin, now)], inside);
-        Ok(BackupReport { name, raw_bytes: BACKUP_BYTES, new_bytes: BACKUP_BYTES / 4, bad_pages: 0 })
+        let (raw_bytes, new_bytes) = (BACKUP_BYTES, BACKUP_BYTES / 4);
+        inner.answer("back_up", BackupReport { name, raw_bytes, new_bytes, bad_pages: 0 })
     }
 
     fn stop(&self, service: &ServiceId, generation: Generation) -> Result<()> {
@@ -257,7 +286,7 @@ impl Hosts for FakeHosts {
         inner.node_must_be_up(service)?;
         inner.fence(service, generation)?;
         inner.nodes.remove(service);
-        Ok(())
+        inner.answer("remove", ())
     }
 
     fn catch_up(&self, _: &ServiceId) -> Result<()> {
@@ -308,7 +337,7 @@ impl Hosts for FakeHosts {
                 }
             }
         }
-        Ok(())
+        inner.answer("change", ())
     }
 
     fn inhabitants(&self, service: &ServiceId) -> Result<Inhabitants> {
@@ -373,7 +402,7 @@ impl Hosts for FakeHosts {
         let mut inner = self.begin("settle")?;
         inner.fence(service, generation)?;
         inner.nodes.retain(|id, node| id != service || node.order.region == *region);
-        Ok(())
+        inner.answer("settle", ())
     }
 
     fn copy(&self, order: &CopyOrder) -> Result<()> {

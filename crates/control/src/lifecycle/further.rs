@@ -12,16 +12,16 @@ use crate::services::{self, Patch, state};
 use crate::settings::Region;
 use crate::{Control, reconcile};
 
-fn region(name: &str) -> RegionName {
+pub fn region(name: &str) -> RegionName {
     name.parse().unwrap()
 }
 
-fn wanted() -> Value {
+pub fn wanted() -> Value {
     json!({"additional_backup_regions": ["local-south"]})
 }
 
 /// What the platform does by itself, once.
-fn pass(control: &Control) {
+pub fn pass(control: &Control) {
     for name in ["local-north", "local-south"] {
         for _ in 0..2 {
             reconcile::probe(control, &region(name)).unwrap();
@@ -33,11 +33,11 @@ fn pass(control: &Control) {
     }
 }
 
-fn copy(scene: &Scene, id: &ServiceId) -> Option<Shown> {
+pub fn copy(scene: &Scene, id: &ServiceId) -> Option<Shown> {
     of_service(&scene.control, &scene.row(id)).unwrap().into_iter().next()
 }
 
-fn count(scene: &Scene, event: &str) -> usize {
+pub fn count(scene: &Scene, event: &str) -> usize {
     scene.events().iter().filter(|told| *told == event).count()
 }
 
@@ -215,4 +215,25 @@ fn a_region_in_place_of_another_is_not_changed_again_on_the_same_day_unless_the_
             }
         }
     }
+}
+
+#[test]
+fn a_region_that_returns_empty_is_shown_as_empty_at_once() {
+    let scene = Scene::new();
+    let service = scene.running("pg-1", wanted());
+    pass(&scene.control);
+    assert_eq!(copy(&scene, &service.id).unwrap().backups.len(), 1);
+    scene.hosts.down(&region("local-south"));
+    pass(&scene.control);
+    let away = copy(&scene, &service.id).unwrap();
+    assert!(away.condition == Condition::Paused && away.paused.unwrap().contains("local-south has not answered"));
+    assert_eq!(away.backups.len(), 1, "what it had it may still have");
+    scene.hosts.empty(&region("local-south"));
+    scene.hosts.up(&region("local-south"));
+    reconcile::probe(&scene.control, &region("local-south")).unwrap();
+    // Looked at without the fake's copying, which takes no time.
+    let rows = services::backups_of(&scene.control, &service, "local-south").unwrap();
+    assert_eq!((rows.0.len(), rows.1.len()), (0, 0));
+    pass(&scene.control);
+    assert_eq!(copy(&scene, &service.id).unwrap().condition, Condition::Complete);
 }

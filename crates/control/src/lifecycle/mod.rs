@@ -4,4 +4,5 @@ mod crashes;
 mod forks;
 mod further;
 mod lives;
+mod moves;
 mod scene;

@@ -55,21 +55,40 @@ impl Scene {
         let store = Arc::new(Store::open(&location, clock.clone()).unwrap());
         let (hosts, signal) = (FakeHosts::new(clock.clone()), Signal::default());
         let control = Arc::new(Control {
-            store: store.clone(),
+            store,
             hosts: hosts.clone(),
             seal: Seal::new(&[7; 32]).unwrap(),
             regions: crate::regions::Regions::default(),
-            signal: signal.clone(),
+            signal,
             logins: Logins::default(),
             settings,
-            clock: clock.clone(),
-            entropy: entropy.clone(),
+            clock,
+            entropy,
         });
         let actor = Actor { user: "admin@example.org".to_string() };
         bootstrap(&control, &actor.user).unwrap();
-        let running = Running { lease: Duration::from_secs(1), workers: 2, signal, ..Running::new("test") };
-        let runs = Runs::new(store, kinds(), control.clone(), running, clock, entropy).unwrap();
+        let runs = runs_of(&control);
         Scene { control, hosts, runs, actor, _directory: directory }
+    }
+
+    /// The platform has died, and starts again: what it had in memory is gone, hosts and database are as they were.
+    pub fn restart(&mut self) {
+        assert!(self.runs.stop(PATIENCE), "the workers do not stop");
+        let before = &self.control;
+        let control = Arc::new(Control {
+            store: before.store.clone(),
+            hosts: before.hosts.clone(),
+            seal: Seal::new(&[7; 32]).unwrap(),
+            regions: crate::regions::Regions::default(),
+            signal: Signal::default(),
+            logins: Logins::default(),
+            settings: before.settings.clone(),
+            clock: before.clock.clone(),
+            entropy: before.entropy.clone(),
+        });
+        self.runs = runs_of(&control);
+        self.control = control;
+        self.runs.start().unwrap();
     }
 
     pub fn create(&self, name: &str, options: Value) -> Result<Service> {
@@ -137,6 +156,13 @@ pub fn refused<T>(result: Result<T>, kind: ErrorKind, words: &[&str]) {
 
 pub fn nothing() -> Value {
     json!({})
+}
+
+fn runs_of(control: &Arc<Control>) -> Runs<Control> {
+    let signal = control.signal.clone();
+    let running = Running { lease: Duration::from_secs(1), workers: 2, signal, ..Running::new("test") };
+    let (clock, entropy) = (control.clock.clone(), control.entropy.clone());
+    Runs::new(control.store.clone(), kinds(), control.clone(), running, clock, entropy).unwrap()
 }
 
 fn region(name: &str) -> Region {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use farshore_store::{runs, services};
 use farshore_types::{Generation, RegionName, Result};
 
-use super::{each_service, regions_of};
+use super::{each_service, refresh, regions_of};
 use crate::regions::Turn;
 use crate::upkeep::keep_stock;
 use crate::{Control, events};
@@ -22,7 +22,9 @@ pub fn probe(control: &Control, region: &RegionName) -> Result<()> {
         }
         Turn::Up(since) => {
             tracing::info!(%region, "a region answers again");
-            tell(control, region, "region_up", &format!("Region {region} answers again; it did not since {since}"))
+            tell(control, region, "region_up", &format!("Region {region} answers again; it did not since {since}"))?;
+            // It may have come back with less than it had: nothing is promised that is not there any more.
+            refresh(control, region)
         }
     }
 }

@@ -8,29 +8,24 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use farshore_agent::fleet::{Fleet, Ground, Region, Stores, ordered};
 use farshore_agent::postgres;
-use farshore_objects::layers::{Deadline, Gate, Shutter, ShutterState};
-use farshore_objects::{ObjectStore, open, open_or_create};
+use farshore_objects::ObjectStore;
+use farshore_objects::layers::{Shutter, ShutterState};
 use farshore_types::error::ErrorContext;
-use farshore_types::{Clock, Error, ErrorKind, Generation, RegionName, Result, ServiceId};
+use farshore_types::{Clock, Error, Generation, RegionName, Result, ServiceId};
 
 use super::place::Place;
+use super::region_store::RegionStore;
 use crate::stores;
-
-/// How long a store may take for one answer.
-const STORE_PATIENCE: Duration = Duration::from_secs(10);
-/// How long it may take when it is only asked whether it is there.
-const PROBE_PATIENCE: Duration = Duration::from_secs(2);
-/// A name that no service has: whether a store answers is seen by asking for it.
-const PROBE: &str = "farshore-probe/none";
 
 /// The agents, and which of them has which service.
 pub struct Agents {
     agents: BTreeMap<String, Agent>,
     homes: Mutex<BTreeMap<ServiceId, (Generation, String)>>,
+    /// The platform's folder.
+    root: String,
 }
 
 /// The agent of one region.
@@ -43,24 +38,6 @@ pub struct Agent {
     fleet: Mutex<Option<Arc<Fleet>>>,
 }
 
-/// A region's store, opened once for everybody, and anew after it was gone.
-struct RegionStore {
-    url: String,
-    clock: Arc<dyn Clock>,
-    shutter: Arc<Shutter>,
-    opened: Mutex<Opened>,
-}
-
-#[derive(Clone)]
-struct Opened {
-    /// With the patience of work.
-    work: Arc<dyn ObjectStore>,
-    /// With the patience of a question.
-    probe: Arc<dyn ObjectStore>,
-    /// The same, to be asked since when it says nothing.
-    silence: Arc<Deadline>,
-}
-
 fn is_open(shutter: &Shutter) -> bool {
     shutter.state() == ShutterState::Open
 }
@@ -69,63 +46,15 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl RegionStore {
-    fn new(url: &str, shutter: &Arc<Shutter>, clock: &Arc<dyn Clock>) -> Result<RegionStore> {
-        let opened = Mutex::new(Opened::of(open_or_create(url)?, shutter, clock));
-        Ok(RegionStore { url: url.to_string(), clock: clock.clone(), shutter: shutter.clone(), opened })
-    }
-
-    fn now(&self) -> Opened {
-        lock(&self.opened).clone()
-    }
-
-    /// Whether it answers. One that was gone is opened anew once it is there again; nothing is made.
-    fn probe(&self) -> Result<()> {
-        let now = self.now();
-        let failed = match answers(&now.probe) {
-            Ok(()) => return Ok(()),
-            Err(error) => error,
-        };
-        // One that hangs would hang us, too: it is opened anew only after it has said something.
-        if is_open(&self.shutter)
-            && now.silence.silent_since().is_none()
-            && let Ok(anew) = open(&self.url)
-        {
-            let anew = Opened::of(anew, &self.shutter, &self.clock);
-            if answers(&anew.probe).is_ok() {
-                *lock(&self.opened) = anew;
-                return Ok(());
-            }
-        }
-        Err(failed)
-    }
-}
-
-impl Opened {
-    fn of(store: Arc<dyn ObjectStore>, shutter: &Arc<Shutter>, clock: &Arc<dyn Clock>) -> Opened {
-        let gate: Arc<dyn ObjectStore> = Arc::new(Gate::new(store, shutter.clone()));
-        let within = |patience| Arc::new(Deadline::new(gate.clone(), clock.clone(), patience));
-        let silence = within(PROBE_PATIENCE);
-        Opened { work: within(STORE_PATIENCE), probe: silence.clone(), silence }
-    }
-}
-
-/// Nothing has that name, and only a store that answers can say so.
-fn answers(store: &Arc<dyn ObjectStore>) -> Result<()> {
-    match store.head(PROBE) {
-        Err(error) if error.kind() != ErrorKind::Missing => Err(error),
-        _ => Ok(()),
-    }
-}
-
 impl Agents {
     /// Opens every agent but those of regions that are down; nothing is started. `ground` is that of all, but for its folder and stores.
     pub fn open(place: &Place, ground: &Ground, regions: Vec<Region>, down: &[RegionName]) -> Result<Agents> {
-        let mut agents = Agents { agents: BTreeMap::new(), homes: Mutex::default() };
+        let mut agents =
+            Agents { agents: BTreeMap::new(), homes: Mutex::default(), root: place.root().display().to_string() };
         let mut shutters = Vec::new();
         for region in &regions {
             let shutter = Arc::new(Shutter::new(region.name.parse()?));
-            let store = RegionStore::new(&region.store, &shutter, &ground.host.clock);
+            let store = RegionStore::new(&region.name, &region.store, &shutter, &ground.host.clock);
             shutters.push((region.name.clone(), shutter, Arc::new(store.doing("open region", &region.name)?)));
         }
         let stores = stores_of(&shutters, &ground.host.clock);
@@ -253,6 +182,12 @@ impl Agents {
         Ok(())
     }
 
+    /// A text for users, who learn nothing of where this machine keeps what.
+    pub fn without_paths(&self, text: &str) -> String {
+        let text = self.agents.values().fold(text.to_string(), |text, agent| agent.store.without_path(&text));
+        text.replace(&self.root, "the platform's folder")
+    }
+
     /// Ends every archiver; servers go on.
     pub fn close(&self) {
         self.agents.values().filter_map(|agent| agent.fleet().ok()).for_each(|fleet| fleet.close());
@@ -272,8 +207,8 @@ impl Agent {
     }
 
     /// The root of its store. Nothing is retried, for who tries again by itself and shows why.
-    pub fn store(&self) -> Arc<dyn ObjectStore> {
-        self.store.now().work
+    pub fn store(&self) -> Result<Arc<dyn ObjectStore>> {
+        self.store.work()
     }
 
     /// Whether agent and store answer; within some seconds.
@@ -311,6 +246,6 @@ fn stores_of(all: &[(String, Arc<Shutter>, Arc<RegionStore>)], clock: &Arc<dyn C
     Arc::new(move |region: &Region| {
         let missing = || Error::missing(format!("this machine has no region {}", region.name));
         let store = known.get(&region.name).ok_or_else(missing)?;
-        Ok(stores::layered(store.now().work, clock.clone()))
+        Ok(stores::layered(store.work()?, clock.clone()))
     })
 }

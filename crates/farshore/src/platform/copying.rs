@@ -43,12 +43,12 @@ impl Origin for Between {
     fn paths(&self, order: &CopyOrder) -> Result<Paths> {
         let (from, to) = (self.agents.of_region(&order.from)?, self.agents.of_region(&order.to)?);
         // Neither is retried here: a copy is tried again as a whole, and shows why it rests.
-        let (source, clock) = (from.store(), &self.clock);
+        let (source, clock) = (from.store()?, &self.clock);
         let budget = self.budget(order);
         Ok(Paths {
             log: Arc::new(Throttle::urgent(source.clone(), clock.clone(), budget.clone())),
             bulk: Arc::new(Throttle::sharing(source, clock.clone(), budget)),
-            target: to.store(),
+            target: to.store()?,
         })
     }
 

@@ -191,7 +191,7 @@ impl Hosts for LocalHosts {
             archived_to: observed.archived_to,
             at_risk_s: observed.at_risk_s,
             breaks: observed.breaks,
-            trouble: observed.trouble,
+            trouble: observed.trouble.map(|trouble| self.agents.without_paths(&trouble)),
             disk_bytes: observed.disk_bytes,
             figures: observed.figures,
         })
@@ -309,7 +309,8 @@ impl Hosts for LocalHosts {
 
     fn copy_view(&self, service: &ServiceId, region: &RegionName) -> Result<Option<CopyView>> {
         self.fleet_of(region)?;
-        Ok(self.copies(region)?.view(service, region.as_str()).map(copy_view))
+        let view = self.copies(region)?.view(service, region.as_str()).map(copy_view);
+        Ok(view.map(|view| CopyView { paused: view.paused.map(|why| self.agents.without_paths(&why)), ..view }))
     }
 }
 

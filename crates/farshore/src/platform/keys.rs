@@ -5,7 +5,7 @@
 
 use farshore_agent::durable::{self, Rights};
 use farshore_control::seal::{KEY_BYTES, Seal};
-use farshore_objects::open;
+use farshore_objects::{open, open_or_create};
 use farshore_types::error::ErrorContext;
 use farshore_types::{Entropy, Error, Result};
 use farshore_vault::{Identity, Recipient};
@@ -62,7 +62,8 @@ pub fn recovery(place: &Place, entropy: &dyn Entropy) -> Result<String> {
     Ok(recipient)
 }
 
-/// Makes the identity of a region where there is none. Refused for a store that holds backups already: they were made for another one.
+/// Makes the store and the identity of a region where there is none, in this order: once there is a key, a store that is not there is lost
+/// and not new. Refused for a store that holds backups already: they were made for another key.
 pub fn region(place: &Place, name: &str, store: &str, entropy: &dyn Entropy) -> Result<()> {
     let path = place.region_key(name);
     if let Some(bytes) = durable::read(&path, FILE_BYTES_MAX)? {
@@ -72,6 +73,8 @@ pub fn region(place: &Place, name: &str, store: &str, entropy: &dyn Entropy) -> 
         let what = format!("the store of region {name} holds backups, and its key {} is not here", path.display());
         return Err(Error::corrupt(what).hint("put the region's key file there"));
     }
+    open_or_create(store).doing("open region", name)?;
+    // If we die here the store is there and empty, and the next start makes the key.
     durable::write(&path, Identity::random(entropy)?.to_file_text().as_bytes(), Rights::PRIVATE)
 }
 

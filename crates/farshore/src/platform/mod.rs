@@ -12,6 +12,7 @@ mod keeping;
 mod keys;
 mod nowhere;
 mod place;
+mod region_store;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;

@@ -22,16 +22,17 @@ const REQUESTS: usize = 200;
 /// No request may take longer, but for that percent.
 const ANSWER_US: i64 = 1_000_000;
 /// What losing regions may log.
-const EXPECTED: &[&str] = &[
+pub const EXPECTED: &[&str] = &[
     "a region does not answer",
     "the server has crashed and is started again",
     "the log of service",
     "is gone",
     "is tried again",
+    "terminating connection due to unexpected postmaster exit",
 ];
 
 /// A client that commits rows one by one.
-struct Load {
+pub struct Load {
     sent: Arc<AtomicU64>,
     acknowledged: Acknowledged,
     stop: Arc<AtomicBool>,
@@ -39,7 +40,7 @@ struct Load {
 }
 
 impl Load {
-    fn begin(uri: &str) -> Load {
+    pub fn begin(uri: &str) -> Load {
         sql(uri, "CREATE TABLE IF NOT EXISTS sold (n bigint PRIMARY KEY)");
         let (sent, acknowledged) = (Arc::new(AtomicU64::new(0)), Acknowledged::default());
         let stop = Arc::new(AtomicBool::new(false));
@@ -48,12 +49,12 @@ impl Load {
         Load { sent, acknowledged, stop, thread }
     }
 
-    fn committed(&self) -> usize {
+    pub fn committed(&self) -> usize {
         self.acknowledged.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 
     /// Its last row may have been sent and not acknowledged.
-    fn end(self) -> (u64, std::collections::BTreeMap<u64, i64>) {
+    pub fn end(self) -> (u64, std::collections::BTreeMap<u64, i64>) {
         self.stop.store(true, Ordering::SeqCst);
         self.thread.join().unwrap();
         let acknowledged = self.acknowledged.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -66,20 +67,20 @@ fn now_us() -> i64 {
 }
 
 impl Site {
-    fn copy(&self, name: &str) -> Value {
+    pub fn copy(&self, name: &str) -> Value {
         self.ask("GET", &format!("/v1/project/main/service/{name}/copies"), &Value::Null)["copies"]
             .get(0)
             .cloned()
             .unwrap_or_default()
     }
 
-    fn region(&self, name: &str) -> Value {
+    pub fn region(&self, name: &str) -> Value {
         let answer = self.ask("GET", "/v1/project/main/regions", &Value::Null);
         answer["regions"].as_array().unwrap().iter().find(|region| region["region"] == name).unwrap().clone()
     }
 
     /// A service with a copy elsewhere, whole.
-    fn copied(&self, name: &str, cloud: &str, to: &str) -> String {
+    pub fn copied(&self, name: &str, cloud: &str, to: &str) -> String {
         let config = json!({ "additional_backup_regions": [to] });
         self.create(name, "startup-4", &json!({ "cloud": cloud, "user_config": config }));
         let uri = self.settle_running(name);
@@ -88,36 +89,36 @@ impl Site {
     }
 
     /// As `farshore region fail` and `return` ask for it.
-    fn fail(&self, region: &str) {
+    pub fn fail(&self, region: &str) {
         fs::write(self.world.data().join("drills").join(region), "errors and hangs\n").unwrap();
     }
 
-    fn let_return(&self, region: &str) {
+    pub fn let_return(&self, region: &str) {
         fs::remove_file(self.world.data().join("drills").join(region)).unwrap();
     }
 
     /// Everything of a region on this machine, but for its key.
-    fn destroy(&self, region: &str) {
+    pub fn destroy(&self, region: &str) {
         for folder in ["host", "regions"] {
             let folder = self.world.data().join(folder).join(region);
             wait_until("its files are gone", || fs::remove_dir_all(&folder).is_ok() || !folder.exists());
         }
     }
 
-    fn await_region(&self, region: &str, state: &str) {
+    pub fn await_region(&self, region: &str, state: &str) {
         wait_until(&format!("{region} is {state}"), || self.region(region)["state"] == state);
     }
 }
 
 /// The rows; none where the table itself was too new.
-fn sold(uri: &str) -> BTreeSet<u64> {
+pub fn sold(uri: &str) -> BTreeSet<u64> {
     if sql(uri, "SELECT to_regclass('sold') IS NULL") == "t" {
         return BTreeSet::new();
     }
     sql(uri, "SELECT n FROM sold").lines().map(|number| number.parse().unwrap()).collect()
 }
 
-fn moment(value: &Value) -> i64 {
+pub fn moment(value: &Value) -> i64 {
     text(value).parse::<Timestamp>().unwrap().micros()
 }
 
