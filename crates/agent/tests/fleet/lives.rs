@@ -242,7 +242,7 @@ fn a_store_that_was_lost_is_not_taken_for_an_empty_one_and_what_waited_is_in_it_
     let service = id("mount-1");
     fleet.provision(&scene.order("mount-1", 1), &CERTIFICATE).unwrap();
     sql(&fleet, "mount-1", "CREATE TABLE t AS SELECT 1 AS i");
-    fleet.take_backup(&service, Generation(1), false, &Progress::default()).unwrap();
+    fleet.take_backup(&service, Generation(1), &wish("back"), &Progress::default()).unwrap();
     fleet.close();
     drop(fleet);
 
