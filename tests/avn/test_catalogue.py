@@ -1,5 +1,7 @@
 """Projects and what they offer: regions, types, plans, versions."""
 
+import json
+
 from case import MOMENT, Case
 
 SEED_PLANS = {  # type -> backup_config of startup: interval, max_count, recovery_mode
@@ -56,6 +58,33 @@ class Projects(Case):
         rows = self.table(self.ok("project", "user-list"), "user_email", "member_type", "create_time")
         self.assertTrue(any(user in row for row in rows), rows)
         self.assertEqual(self.ok("project", "invite-list").out, "")
+
+    def test_people_are_invited_become_members_get_another_role_and_are_removed(self):
+        email = f"{self.name('dora')}@example.org"
+
+        def members():
+            listed = self.ok("project", "user-list", "--json").json
+            return {one["user_email"]: one["member_type"] for one in listed}
+
+        self.ok("project", "user-invite", email, "--role", "operator")
+        rows = self.table(self.ok("project", "invite-list"), "invited_user_email", "inviting_user_email", "member_type",
+                          "invite_time")
+        self.assertTrue(any(email in row and "operator" in row for row in rows), rows)
+        self.assertNotIn(email, members())
+        made = json.loads(self.platform.command("person", "create", "--data", self.platform.data, "--email", email, "--json"))
+        self.platform.secrets.add(made["password"])
+        self.assertEqual(self.ok("project", "invite-list").out, "")
+        self.assertEqual(members()[email], "operator")
+        alone = {"AIVEN_AUTH_TOKEN": None, "AIVEN_PROJECT": None}
+        self.ok("user", "login", email, AIVEN_PASSWORD=made["password"], **alone)
+        self.ok("service", "list", **alone)
+        self.fails("project", "user-invite", "other@example.org", saying="failed", **alone)
+        self.ok("project", "user-invite", email, "--role", "developer")
+        self.assertEqual(members()[email], "developer")
+        self.ok("project", "user-remove", email)
+        self.assertNotIn(email, members())
+        self.fails("service", "list", saying="main", **alone)
+        self.ok("user", "logout", **alone)
 
     def test_static_addresses_and_networks_are_empty_lists(self):
         self.assertEqual(self.ok("static-ip", "list").out, "")

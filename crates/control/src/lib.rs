@@ -19,6 +19,7 @@ pub mod logins;
 pub mod members;
 pub mod metrics;
 pub mod passwords;
+pub mod people;
 pub mod pki;
 pub mod policy;
 pub mod projects;

@@ -1,5 +1,6 @@
 //! The command line: what can be typed, with examples. No logic here.
 
+mod person;
 mod vault;
 
 use std::net::SocketAddr;
@@ -7,6 +8,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+pub use person::PersonCommand;
 pub use vault::{StoreArgs, VaultCommand};
 
 use crate::client::args::{BackupVerb, CloudArgs, ProjectArgs, RunArgs, ServiceArgs, UserArgs};
@@ -34,6 +36,9 @@ pub enum Command {
         after_help = "Examples:\n  farshore up\n  farshore up --data /srv/farshore --listen 127.0.0.1:8321 --config farshore.toml\n\nIt prints the lines with which `avn` finds it. Databases run on when it stops; the next start finds them."
     )]
     Up(UpArgs),
+    /// Who may log in to a platform, made on its machine.
+    #[command(subcommand)]
+    Person(PersonCommand),
     /// Tokens of a platform, made on its machine.
     #[command(subcommand)]
     Token(TokenCommand),

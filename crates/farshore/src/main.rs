@@ -5,6 +5,7 @@ mod client;
 mod commands;
 mod installed;
 mod output;
+mod password_file;
 mod platform;
 mod progress;
 mod source;

@@ -1,6 +1,6 @@
-//! Members of a project. There are no open invitations: who is invited has a user here, and is a member at once.
+//! Members of a project. Who is invited and has a user here is a member at once; an address without one waits for it.
 
-use farshore_control::members;
+use farshore_control::members::{self, Invitation};
 use farshore_types::access::{Permission, Role};
 use farshore_types::{Error, Result};
 
@@ -20,8 +20,15 @@ const WRITE: Access = Access::Project(Permission::MembersWrite);
 pub(super) fn routes() -> Vec<Route> {
     vec![
         route(Method::Get, ALL, "ProjectUserList", READ, "The members of a project").answered_by(list),
-        route(Method::Post, INVITE, "ProjectInvite", WRITE, "Makes a user a member").taking(invite),
-        route(Method::Delete, INVITED, "ProjectInviteDelete", WRITE, "Takes an invitation back; there is never one")
+        route(
+            Method::Post,
+            INVITE,
+            "ProjectInvite",
+            WRITE,
+            "Makes a user a member, or invites an address that has none yet",
+        )
+        .taking(invite),
+        route(Method::Delete, INVITED, "ProjectInviteDelete", WRITE, "Takes an open invitation back")
             .answered_by(uninvite),
         route(Method::Put, ONE, "ProjectUserUpdate", WRITE, "Gives a member another role").taking(update),
         route(Method::Delete, ONE, "ProjectUserRemove", WRITE, "Ends a membership").answered_by(remove),
@@ -31,17 +38,27 @@ pub(super) fn routes() -> Vec<Route> {
 fn list(call: &Call) -> Result<ProjectUsersAnswer> {
     let users = members::list(call.control()?, call.project()?)?;
     let users = users.into_iter().map(shape::project::member).collect();
-    Ok(ProjectUsersAnswer { users, invitations: Vec::new(), group_users: Vec::new() })
+    let invited = members::invited(call.control()?, call.project()?)?;
+    let invitations = invited.into_iter().map(shape::project::invitation).collect();
+    Ok(ProjectUsersAnswer { users, invitations, group_users: Vec::new() })
 }
 
 fn invite(call: &Call, asked: MemberInvite) -> Result<Message> {
     let role: Role = asked.member_type.as_deref().unwrap_or(Role::Developer.name()).parse()?;
-    members::set(call.control()?, call.user()?, call.project()?, &asked.user_email, role)?;
-    Ok(Message { message: format!("{} is a member with the role {role}", asked.user_email) })
+    let email = &asked.user_email;
+    let message = match members::invite(call.control()?, call.user()?, call.project()?, email, role)? {
+        Invitation::Accepted => format!("{email} is a member with the role {role}"),
+        Invitation::Open => format!(
+            "{email} is invited with the role {role}, and a member as soon as there is such a user: \
+             farshore person create --email {email}, on the platform's machine"
+        ),
+    };
+    Ok(Message { message })
 }
 
 fn uninvite(call: &Call) -> Result<Message> {
-    Err(Error::missing(format!("{:?} has no open invitation", call.path("user_email")?)))
+    members::uninvite(call.control()?, call.user()?, call.project()?, call.path("user_email")?)?;
+    Ok(Message { message: "Taken back".to_string() })
 }
 
 fn update(call: &Call, asked: MemberUpdate) -> Result<Message> {

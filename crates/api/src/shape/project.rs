@@ -6,7 +6,7 @@ use farshore_control::access::Membership;
 use farshore_control::{Control, members, rows, tags};
 use farshore_types::Result;
 
-use crate::wire::account::project::{Member, Project};
+use crate::wire::account::project::{Invitation, Member, Project};
 use crate::wire::common::{Object, Time};
 
 /// The account of the platform. Clients take an id that begins with `org` for an organization.
@@ -53,5 +53,15 @@ pub(crate) fn member(member: members::Member) -> Member {
         billing_contact: false,
         team_id: String::new(),
         team_name: String::new(),
+    }
+}
+
+/// Somebody who is invited.
+pub(crate) fn invitation(open: members::Invited) -> Invitation {
+    Invitation {
+        invited_user_email: open.email,
+        inviting_user_email: open.invited_by,
+        invite_time: Time(open.at),
+        member_type: open.role.name().to_string(),
     }
 }

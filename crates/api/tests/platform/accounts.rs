@@ -90,11 +90,10 @@ pub fn projects_and_members(site: &Site) {
     let begun = site.get("/v1/me", &[])["user"]["create_time"].clone();
     assert_eq!((&organization["create_time"], &organization["update_time"]), (&begun, &begun));
 
-    farshore_control::access::create_user(&site.control, "guest@example.org", "Guest", None).unwrap();
+    farshore_control::people::create(&site.control, "guest@example.org", "Guest", None).unwrap();
     let invite = json!({"user_email": "guest@example.org", "member_type": "read_only"});
     site.ok("POST /v1/project/{project}/invite", &["second"], &invite);
-    let unknown = json!({"user_email": "nobody@example.org"});
-    site.refused(404, "POST /v1/project/{project}/invite", &["second"], &unknown, &["nobody@example.org"]);
+    invitations(site);
     let one = "/v1/project/{project}/user/{user_email}";
     let guest = ["second", "guest@example.org"];
     site.ok(&format!("PUT {one}"), &guest, &json!({"member_type": "developer"}));
@@ -107,4 +106,37 @@ pub fn projects_and_members(site: &Site) {
 
     site.ok("DELETE /v1/project/{project}", &["second"], &Value::Null);
     site.refused(404, "GET /v1/project/{project}", &["second"], &Value::Null, &["second"]);
+}
+
+/// Whoever has no user is invited, and a member as soon as there is one.
+fn invitations(site: &Site) {
+    let invite = "POST /v1/project/{project}/invite";
+    let open = || site.get("/v1/project/{project}/users", &["second"])["invitations"].clone();
+    for (email, role) in
+        [("Later@example.org", "viewer"), ("later@example.org", "developer"), ("never@example.org", "")]
+    {
+        let role = (!role.is_empty()).then_some(role);
+        let said = site.ok(invite, &["second"], &json!({"user_email": email, "member_type": role}));
+        assert!(said["message"].as_str().unwrap().contains("farshore person create"), "{said}");
+    }
+    assert_eq!(open().as_array().unwrap().len(), 2, "one for each address: {}", open());
+    let one = open()[0].clone();
+    assert_eq!(
+        (&one["invited_user_email"], &one["inviting_user_email"], &one["member_type"]),
+        (&json!("later@example.org"), &json!(ADMIN), &json!("developer"))
+    );
+    for (body, parts) in [
+        (json!({"user_email": "later"}), ["later", "NAME@DOMAIN"]),
+        (json!({"user_email": "later@example.org", "member_type": "king"}), ["king", "recoverer"]),
+    ] {
+        site.refused(400, invite, &["second"], &body, &parts);
+    }
+    site.ok("DELETE /v1/project/{project}/invite/{user_email}", &["second", "never@example.org"], &Value::Null);
+    farshore_control::people::create(&site.control, "later@example.org", "Later", None).unwrap();
+    assert_eq!(open(), json!([]));
+    let token =
+        farshore_control::access::create_token(&site.control, "later@example.org", &Default::default()).unwrap();
+    let mine = site.ask_as(Some(&token.full_token), "GET /v1/me", &[], &Value::Null).json();
+    assert_eq!(mine["user"]["project_membership"], json!({"second": "developer"}));
+    site.ok("DELETE /v1/project/{project}/user/{user_email}", &["second", "later@example.org"], &Value::Null);
 }

@@ -1,7 +1,7 @@
 //! What the roles see and may, beyond what the table of routes says.
 
 use farshore_control::access::{self, NewToken};
-use farshore_control::members;
+use farshore_control::{members, people};
 use farshore_types::access::Role;
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ use crate::site::{ADMIN, Site};
 
 fn token(site: &Site, role: Role) -> String {
     let email = format!("{role}@example.org");
-    access::create_user(&site.control, &email, "Somebody", None).unwrap();
+    people::create(&site.control, &email, "Somebody", None).unwrap();
     members::set(&site.control, ADMIN, "main", &email, role).unwrap();
     access::create_token(&site.control, &email, &NewToken::default()).unwrap().full_token
 }
@@ -62,7 +62,7 @@ fn who_recovers_forks_and_makes_nothing_else() {
 fn a_scraper_with_a_token_sees_the_services_of_its_own_projects() {
     let site = Site::new();
     site.service("pg-1", &json!({}));
-    access::create_user(&site.control, "stranger@example.org", "Stranger", None).unwrap();
+    people::create(&site.control, "stranger@example.org", "Stranger", None).unwrap();
     let stranger =
         access::create_token(&site.control, "stranger@example.org", &NewToken::default()).unwrap().full_token;
     let sees = |token: Option<&str>| {

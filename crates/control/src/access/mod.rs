@@ -22,5 +22,5 @@ pub use tokens::{
     AGE_MAX_S, DESCRIPTION_CHARS_MAX, Issued, NewToken, SESSION_AGE_S, create_token, describe_token, is_session,
     list_tokens, revoke_token,
 };
-pub use users::{EMAIL_BYTES_MAX, TOKENS_MAX, create_user, expire_tokens, set_password, user};
-pub(crate) use users::{found, new_user};
+pub use users::{EMAIL_BYTES_MAX, TOKENS_MAX, expire_tokens, set_password, user};
+pub(crate) use users::{address, found, hashed, new_user};

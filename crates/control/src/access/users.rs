@@ -1,7 +1,7 @@
 //! Users, their passwords, and the end of all their tokens.
 
 use farshore_store::users::{self, User};
-use farshore_store::{Tx, id, taken, tokens};
+use farshore_store::{Tx, id, tokens};
 use farshore_types::{Error, Result};
 
 use super::passwords;
@@ -19,21 +19,9 @@ pub fn user(control: &Control, email: &str) -> Result<User> {
     control.store.read(|tx| found(tx, email))
 }
 
-/// Adds a user; without a password only tokens let in. `Conflict` if there is one with this address.
-pub fn create_user(control: &Control, email: &str, real_name: &str, password: Option<&str>) -> Result<User> {
-    let password_hash = password.map(|password| passwords::hash(password, control.entropy.as_ref())).transpose()?;
-    let user = User { password_hash, ..new_user(control, email, real_name)? };
-    let inserted = control.store.write(|tx| users::insert(tx, &user));
-    inserted.map_err(|error| match taken(&error, "users_email") {
-        true => Error::conflict(format!("user {} already exists", user.email)),
-        false => error,
-    })?;
-    Ok(user)
-}
-
 /// Gives a user a password and ends all tokens: for whoever administers the machine.
 pub fn set_password(control: &Control, email: &str, new: &str) -> Result<()> {
-    let password_hash = Some(passwords::hash(new, control.entropy.as_ref())?);
+    let password_hash = Some(hashed(control, new)?);
     control.store.write(|tx| {
         let user = found(tx, email)?;
         end_tokens(tx, control, User { password_hash, ..user })
@@ -59,8 +47,13 @@ pub(crate) fn found(tx: &mut Tx<'_>, email: &str) -> Result<User> {
     users::by_email(tx, &email)?.ok_or_else(|| Error::missing(format!("user {email:?} does not exist")))
 }
 
-/// A user that is not in the store yet.
-pub(crate) fn new_user(control: &Control, email: &str, real_name: &str) -> Result<User> {
+/// What is kept of a new password.
+pub(crate) fn hashed(control: &Control, password: &str) -> Result<String> {
+    passwords::hash(password, control.entropy.as_ref())
+}
+
+/// An address as it is kept; `Invalid` if it is none.
+pub(crate) fn address(email: &str) -> Result<String> {
     let email = folded(email);
     let refused = |c: char| c.is_whitespace() || c.is_control() || c == '@';
     let is_part = |part: &str| !part.is_empty() && !part.contains(refused);
@@ -69,6 +62,12 @@ pub(crate) fn new_user(control: &Control, email: &str, real_name: &str) -> Resul
     if !well_formed {
         return Err(Error::invalid(format!("{email:?} is not an e-mail address")).hint("write NAME@DOMAIN"));
     }
+    Ok(email)
+}
+
+/// A user that is not in the store yet.
+pub(crate) fn new_user(control: &Control, email: &str, real_name: &str) -> Result<User> {
+    let email = address(email)?;
     if real_name.chars().count() > REAL_NAME_CHARS_MAX || real_name.contains(char::is_control) {
         let hint = format!("use at most {REAL_NAME_CHARS_MAX} characters on one line");
         return Err(Error::invalid("the name of the user is too long, or has control characters").hint(hint));

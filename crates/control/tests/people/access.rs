@@ -1,7 +1,8 @@
 //! Passwords and logins, roles and members: who gets in, who is kept out, and what each may do.
 
 use farshore_control::access::{self, Session};
-use farshore_control::{bootstrap, events, members, projects};
+use farshore_control::members::Invitation;
+use farshore_control::{bootstrap, events, members, people, projects};
 use farshore_types::{ErrorKind, Permission, Role};
 
 use crate::support::{ADMIN, HERE, newest_event, platform, refused};
@@ -29,7 +30,7 @@ fn the_first_start_makes_an_owner_of_main_and_a_token_and_no_other_start_does() 
 fn a_password_gives_a_token_and_a_wrong_one_says_no_more_than_an_unknown_user() {
     let platform = platform();
     let control = &platform.control;
-    access::create_user(control, "Ada@Example.org", "Ada", Some(PASSWORD)).unwrap();
+    people::create(control, "Ada@Example.org", "Ada", Some(PASSWORD)).unwrap();
     let token = access::login(control, " ada@example.ORG", PASSWORD, HERE).unwrap();
     assert_eq!(access::authenticate(control, &token, HERE, "").unwrap().email, "ada@example.org");
     let wrong =
@@ -43,7 +44,7 @@ fn a_password_gives_a_token_and_a_wrong_one_says_no_more_than_an_unknown_user() 
 fn failed_logins_are_delayed_also_for_users_that_are_not_there_and_the_right_password_has_to_wait_too() {
     let platform = platform();
     let control = &platform.control;
-    access::create_user(control, "ada@example.org", "Ada", Some(PASSWORD)).unwrap();
+    people::create(control, "ada@example.org", "Ada", Some(PASSWORD)).unwrap();
     for (email, address) in [("ada@example.org", "192.0.2.7"), ("nobody@example.org", "192.0.2.8")] {
         let address = address.parse().unwrap();
         for _ in 0..6 {
@@ -96,12 +97,12 @@ fn guessing_the_present_password_with_a_stolen_token_is_delayed() {
 fn users_have_one_well_formed_address_each() {
     let platform = platform();
     let control = &platform.control;
-    refused(access::create_user(control, "ADMIN@example.org", "", None), ErrorKind::Conflict, "already exists");
+    refused(people::create(control, "ADMIN@example.org", "", None), ErrorKind::Conflict, "already exists");
     for email in ["", "ada", "@b", "a@", "a@b@c", "a b@c", "a@b\n", &format!("{}@b", "a".repeat(300))] {
         if email.trim() == "a@b" {
             continue;
         }
-        refused(access::create_user(control, email, "", None), ErrorKind::Invalid, "is not an e-mail address");
+        refused(people::create(control, email, "", None), ErrorKind::Invalid, "is not an e-mail address");
     }
     refused(access::user(control, "nobody@example.org"), ErrorKind::Missing, "nobody@example.org");
 }
@@ -112,7 +113,7 @@ fn every_role_may_what_its_row_says_and_strangers_cannot_tell_a_project_from_non
     let control = &platform.control;
     for role in Role::ALL {
         let email = format!("{role}@example.org");
-        access::create_user(control, &email, "", None).unwrap();
+        people::create(control, &email, "", None).unwrap();
         members::set(control, ADMIN, "main", &email, role).unwrap();
         for permission in Permission::ALL {
             let result = access::may(control, &email, "main", permission);
@@ -120,7 +121,7 @@ fn every_role_may_what_its_row_says_and_strangers_cannot_tell_a_project_from_non
             assert!(result.is_ok() || result.is_err_and(|error| error.kind() == ErrorKind::Denied));
         }
     }
-    access::create_user(control, "stranger@example.org", "", None).unwrap();
+    people::create(control, "stranger@example.org", "", None).unwrap();
     for user in ["stranger@example.org", "nobody@example.org"] {
         let told = |project: &str| {
             let error = access::may(control, user, project, Permission::ServicesRead).unwrap_err();
@@ -135,7 +136,7 @@ fn every_role_may_what_its_row_says_and_strangers_cannot_tell_a_project_from_non
 fn members_come_and_go_and_an_owner_stays() {
     let platform = platform();
     let control = &platform.control;
-    access::create_user(control, "ada@example.org", "Ada", None).unwrap();
+    people::create(control, "ada@example.org", "Ada", None).unwrap();
     refused(
         members::set(control, ADMIN, "main", "who@example.org", Role::Viewer),
         ErrorKind::Missing,
@@ -158,4 +159,35 @@ fn members_come_and_go_and_an_owner_stays() {
         all.iter().map(|one| (one.email.as_str(), one.real_name.as_str(), one.role)).collect();
     assert_eq!(shown, [("ada@example.org", "Ada", Role::Owner)]);
     assert!(projects::list(control, ADMIN).unwrap().is_empty());
+}
+
+#[test]
+fn who_is_invited_before_there_is_a_user_becomes_a_member_with_it() {
+    let platform = platform();
+    let control = &platform.control;
+    let invite = |email: &str, role: Role| members::invite(control, ADMIN, "main", email, role).unwrap();
+    assert_eq!(invite("Ada@example.org", Role::Viewer), Invitation::Open);
+    assert_eq!(invite("ada@example.org", Role::Operator), Invitation::Open);
+    assert_eq!(invite("bob@example.org", Role::Viewer), Invitation::Open);
+    let open = members::invited(control, "main").unwrap();
+    let shown: Vec<(&str, &str, Role)> =
+        open.iter().map(|one| (one.email.as_str(), one.invited_by.as_str(), one.role)).collect();
+    assert_eq!(shown, [("ada@example.org", ADMIN, Role::Operator), ("bob@example.org", ADMIN, Role::Viewer)]);
+    assert_eq!(members::list(control, "main").unwrap().len(), 1, "an invitation lets nobody in");
+    members::uninvite(control, ADMIN, "main", "Bob@example.org").unwrap();
+    for email in ["bob@example.org", "nonsense"] {
+        refused(members::uninvite(control, ADMIN, "main", email), ErrorKind::Missing, email);
+    }
+    people::create(control, "bob@example.org", "", None).unwrap();
+    people::create(control, "Ada@example.org", "Ada", None).unwrap();
+    let (actor, kind, text) = newest_event(control, "main");
+    assert_eq!((actor.as_str(), kind.as_str()), ("ada@example.org", "project_user_accept"));
+    assert_eq!(text, format!("ada@example.org, invited by {ADMIN}, is a member with the role operator"));
+    assert!(access::may(control, "ada@example.org", "main", Permission::ServicesWrite).is_ok());
+    assert!(access::may(control, "bob@example.org", "main", Permission::ServicesRead).is_err());
+    assert!(members::invited(control, "main").unwrap().is_empty());
+    assert_eq!(invite("bob@example.org", Role::Viewer), Invitation::Accepted);
+    refused(members::invite(control, ADMIN, "main", ADMIN, Role::Viewer), ErrorKind::Conflict, "only owner");
+    let emails: Vec<String> = people::list(control).unwrap().into_iter().map(|user| user.email).collect();
+    assert_eq!(emails, ["ada@example.org", ADMIN, "bob@example.org"]);
 }

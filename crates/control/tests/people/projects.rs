@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use farshore_control::projects::{self, NewProject, Patch};
 use farshore_control::tags::{self, On};
-use farshore_control::{access, pki};
+use farshore_control::{people, pki};
 use farshore_store::services;
 use farshore_types::{ErrorKind, Role};
 
@@ -22,7 +22,7 @@ fn map(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
 fn a_project_is_made_for_its_owner_and_seen_by_nobody_else() {
     let platform = platform();
     let control = &platform.control;
-    access::create_user(control, "ada@example.org", "", None).unwrap();
+    people::create(control, "ada@example.org", "", None).unwrap();
     let asked = NewProject { region: Some("local-south".to_string()), ..named("lab") };
     assert_eq!(projects::create(control, "ada@example.org", &asked).unwrap().default_region, "local-south");
     let names = |user: &str| -> Vec<(String, Role)> {
@@ -47,7 +47,7 @@ fn a_copy_takes_region_and_tags_of_a_project_that_one_may_see() {
     let asked = NewProject { copy_from: Some("main".to_string()), tags: map(&[("team", "c")]), ..named("copy") };
     assert_eq!(projects::create(control, ADMIN, &asked).unwrap().default_region, "local-east");
     assert_eq!(tags::list(control, "copy", On::Project).unwrap(), map(&[("team", "c"), ("cost", "b")]));
-    access::create_user(control, "ada@example.org", "", None).unwrap();
+    people::create(control, "ada@example.org", "", None).unwrap();
     let asked = NewProject { copy_from: Some("main".to_string()), ..named("stolen") };
     refused(projects::create(control, "ada@example.org", &asked), ErrorKind::Missing, "Project main does not exist");
 }

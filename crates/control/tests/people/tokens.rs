@@ -1,6 +1,7 @@
 //! Tokens: their ages, their uses, their ends.
 
 use farshore_control::access::{self, NewToken, SESSION_AGE_S, TOKENS_MAX};
+use farshore_control::people;
 use farshore_types::ErrorKind;
 
 use crate::support::{ADMIN, HERE, Platform, platform, refused};
@@ -91,7 +92,7 @@ fn a_use_is_noted_at_most_once_a_minute() {
 fn a_token_is_revoked_by_its_first_characters_or_as_a_whole_and_only_by_its_user() {
     let platform = platform();
     let control = &platform.control;
-    access::create_user(control, "ada@example.org", "", None).unwrap();
+    people::create(control, "ada@example.org", "", None).unwrap();
     let (one, two) = (platform.token(None, false), platform.token(None, false));
     for token in [&one[..12], &one] {
         refused(access::revoke_token(control, "ada@example.org", token), ErrorKind::Missing, "does not exist");

@@ -7,6 +7,7 @@ pub mod backups;
 pub mod copies;
 pub mod events;
 pub mod integrations;
+pub mod invitations;
 pub mod members;
 pub mod outbox;
 pub mod projects;

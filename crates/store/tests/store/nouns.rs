@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use farshore_store::tags::Owner;
 use farshore_store::{
-    Tx, backups, copies, events, integrations, members, outbox, projects, services, tags, taken, tokens, users, windows,
+    Tx, backups, copies, events, integrations, invitations, members, outbox, projects, services, tags, taken, tokens,
+    users, windows,
 };
 use farshore_types::{ErrorKind, ServiceId, Timestamp};
 use serde_json::json;
@@ -106,6 +107,39 @@ fn users_projects_and_members_are_found_and_changed() {
                 assert_eq!(projects::of_user(tx, "ada", 9)?, [sealed]);
                 assert!(members::remove(tx, "p", "ada")? && !members::remove(tx, "p", "ada")?);
                 assert!(projects::delete(tx, "q")? && !projects::delete(tx, "q")?);
+                Ok(())
+            })
+            .unwrap();
+    });
+}
+
+#[test]
+fn an_invitation_is_one_for_each_project_and_address() {
+    each(|place| {
+        place
+            .open()
+            .write(|tx| {
+                begin(tx);
+                projects::insert(tx, &project("q"))?;
+                let one = |project: &str, email: &str, role: &str, micros: i64| invitations::Invitation {
+                    project_id: project.to_string(),
+                    email: email.to_string(),
+                    role: role.to_string(),
+                    invited_by: "ada@example.org".to_string(),
+                    created_at: at(micros),
+                };
+                let (eve, again, elsewhere) =
+                    (one("p", "eve@b", "viewer", 1), one("p", "eve@b", "owner", 3), one("q", "eve@b", "viewer", 2));
+                for invitation in [&eve, &elsewhere, &again, &one("p", "bob@b", "viewer", 4)] {
+                    invitations::put(tx, invitation)?;
+                }
+                assert_eq!(invitations::of_email(tx, "eve@b", 9)?, [elsewhere, again.clone()]);
+                assert_eq!(invitations::of_project(tx, "p", 9)?, [one("p", "bob@b", "viewer", 4), again]);
+                assert_eq!(invitations::of_project(tx, "p", 1)?.len(), 1);
+                assert!(invitations::remove(tx, "p", "bob@b")? && !invitations::remove(tx, "p", "bob@b")?);
+                assert!(projects::delete(tx, "q")?, "with what is open in it");
+                invitations::remove_of_email(tx, "eve@b")?;
+                assert_eq!(invitations::of_email(tx, "eve@b", 9)?, []);
                 Ok(())
             })
             .unwrap();
