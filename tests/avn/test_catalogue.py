@@ -22,7 +22,8 @@ class Projects(Case):
         name = self.name("project")
         account = self.platform.call("GET", "/project/main")["project"]["account_id"]
         parent = ["--parent-id", account] if self.avn.number >= (4,) else ["--account-id", account]
-        ended = self.ok("project", "create", name, "--cloud", "local-south", *parent)
+        contacts = ("--tech-email", "Ops@example.org", "--tech-email", "b@example.org")
+        ended = self.ok("project", "create", name, "--cloud", "local-south", *contacts, *parent)
         self.assertIn(name, ended.out)
         self.assertIn("successfully created and set as default project", ended.errors)
         self.fails_with(409, "project", "create", name, *parent, saying="already exists")
@@ -31,9 +32,13 @@ class Projects(Case):
         ended = self.ok("project", "details", AIVEN_PROJECT=None)
         self.assertIn(name, ended.out)
         self.assertIn("local-south", ended.out)
+        details = ("project", "details", "--json", "--project", name)
+        told = [one["email"] for one in self.ok(*details).json[0]["tech_emails"]]
+        self.assertEqual(told, ["Ops@example.org", "b@example.org"])
         changes = ("--cloud", "local-east", "--tech-email", "a@example.org")
         ended = self.ok("project", "update", "--project", name, *changes)
         self.assertIn("local-east", ended.out)
+        self.assertEqual(self.ok(*details).json[0]["tech_emails"], [{"email": "a@example.org"}])
         self.assertEqual(self.ok("service", "list", "--project", name).out, "")
         self.ok("project", "delete", name)
         self.assertNotIn(name, self.ok("project", "list").out)

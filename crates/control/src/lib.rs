@@ -9,6 +9,7 @@ pub mod access;
 pub mod bootstrap;
 pub mod catalog;
 pub mod config;
+pub mod contacts;
 pub mod control;
 pub mod copies;
 pub mod events;

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use farshore_store::members::{self, Member};
 use farshore_store::projects::{self, Project};
 use farshore_store::users::User;
-use farshore_store::{Tx, id, services, taken};
+use farshore_store::{Tx, id, services, tags as kept, taken};
 use farshore_types::access::{Permission, Role};
 use farshore_types::{Error, ErrorKind, ProjectName, Result};
 
 use crate::access::{self, Membership, found, no_project};
-use crate::{Control, events, pki, tags};
+use crate::{Control, contacts, events, pki, tags};
 
 /// Projects of one user.
 pub const PROJECTS_MAX: u32 = 1000;
@@ -22,10 +22,12 @@ pub struct NewProject {
     pub name: String,
     /// Where services go that name no region; `None`: as in the project that is copied, else the platform's first.
     pub region: Option<String>,
-    /// Takes over region and tags of this project, of which the user has to be a member.
+    /// Takes over region, tags and contacts of this project, of which the user has to be a member.
     pub copy_from: Option<String>,
     /// Tags; they win over those that are taken over.
     pub tags: BTreeMap<String, String>,
+    /// Who is told about technical matters; `None`: as in the project that is copied, else nobody.
+    pub contacts: Option<Vec<String>>,
 }
 
 /// What is changed; what is absent stays.
@@ -46,6 +48,7 @@ pub fn create(control: &Control, user: &str, asked: &NewProject) -> Result<Proje
     if let Some(source) = &asked.copy_from {
         access::may(control, user, source, Permission::ServicesRead)?;
     }
+    contacts::must_be_well_formed(asked.contacts.as_deref().unwrap_or_default())?;
     let mut project = new(control, &name, asked.region.as_deref())?;
     control.store.write(|tx| {
         let owner = found(tx, user)?;
@@ -53,10 +56,11 @@ pub fn create(control: &Control, user: &str, asked: &NewProject) -> Result<Proje
         if u32::try_from(owned).unwrap_or(u32::MAX) >= PROJECTS_MAX {
             return Err(Error::conflict(format!("{user} has {PROJECTS_MAX} projects, the most there may be")));
         }
-        let mut given = BTreeMap::new();
+        let (mut given, mut told) = (BTreeMap::new(), Vec::new());
         if let Some(source) = &asked.copy_from {
             let source = projects::by_name(tx, source)?.ok_or_else(|| no_project(source))?;
-            given = farshore_store::tags::list(tx, farshore_store::tags::Owner::Project(&source.id))?;
+            given = kept::list(tx, kept::Owner::Project(&source.id))?;
+            told = farshore_store::contacts::list(tx, kept::Owner::Project(&source.id))?;
             if asked.region.is_none() {
                 project.default_region = source.default_region;
             }
@@ -64,7 +68,12 @@ pub fn create(control: &Control, user: &str, asked: &NewProject) -> Result<Proje
         given.extend(asked.tags.clone());
         tags::must_be_well_formed(&given)?;
         insert(tx, control, &project, &owner)?;
-        farshore_store::tags::replace(tx, farshore_store::tags::Owner::Project(&project.id), &given)
+        kept::replace(tx, kept::Owner::Project(&project.id), &given)?;
+        farshore_store::contacts::replace(
+            tx,
+            kept::Owner::Project(&project.id),
+            asked.contacts.as_ref().unwrap_or(&told),
+        )
     })?;
     Ok(project)
 }

@@ -84,14 +84,22 @@ pub fn must_be_well_formed(tags: &BTreeMap<String, String>) -> Result<()> {
     Ok(())
 }
 
-/// Where tags are kept.
-struct Place {
+/// Where tags, and contacts, are kept.
+pub(crate) struct Place {
     project_id: String,
     service: Option<(ServiceId, String)>,
 }
 
 impl Place {
-    fn owner(&self) -> tags::Owner<'_> {
+    pub(crate) fn project_id(&self) -> &str {
+        &self.project_id
+    }
+
+    pub(crate) fn service_name(&self) -> Option<&str> {
+        self.service.as_ref().map(|(_, name)| name.as_str())
+    }
+
+    pub(crate) fn owner(&self) -> tags::Owner<'_> {
         match &self.service {
             None => tags::Owner::Project(&self.project_id),
             Some((id, _)) => tags::Owner::Service(id.as_str()),
@@ -115,7 +123,7 @@ fn change(
         }
         must_be_well_formed(&after)?;
         tags::replace(tx, place.owner(), &after)?;
-        let name = place.service.as_ref().map(|(_, name)| name.as_str());
+        let name = place.service_name();
         let (event, text) = match name {
             None => ("project_tags_update", "Changed the tags of the project".to_string()),
             Some(name) => ("service_tags_update", format!("Changed the tags of service {name}")),
@@ -125,7 +133,7 @@ fn change(
     })
 }
 
-fn find(tx: &mut Tx<'_>, project: &str, on: On<'_>) -> Result<Place> {
+pub(crate) fn find(tx: &mut Tx<'_>, project: &str, on: On<'_>) -> Result<Place> {
     let project = projects::by_name(tx, project)?.ok_or_else(|| no_project(project))?;
     let service = match on {
         On::Project => None,

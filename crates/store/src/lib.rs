@@ -22,8 +22,8 @@ mod tx;
 mod value;
 
 pub use nouns::{
-    backups, copies, events, integrations, invitations, members, outbox, projects, runs, services, settings, tags,
-    tokens, users, windows,
+    backups, contacts, copies, events, integrations, invitations, members, outbox, projects, runs, services, settings,
+    tags, tokens, users, windows,
 };
 pub use store::Store;
 pub use tx::{Tx, taken};

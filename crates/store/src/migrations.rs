@@ -21,6 +21,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { number: 1, sql: include_str!("../migrations/0001-first.sql") },
     Migration { number: 2, sql: include_str!("../migrations/0002-copies.sql") },
     Migration { number: 3, sql: include_str!("../migrations/0003-invitations.sql") },
+    Migration { number: 4, sql: include_str!("../migrations/0004-contacts.sql") },
 ];
 
 /// Applies what is missing.

@@ -1,7 +1,7 @@
 //! Projects, each with its certificate authority. One that the caller is no member of is answered like one that is not there.
 
 use farshore_control::projects::{self, NewProject, Patch};
-use farshore_control::{bootstrap, pki, tags};
+use farshore_control::{bootstrap, contacts, pki, tags};
 use farshore_types::access::Permission;
 use farshore_types::{Error, Result};
 
@@ -10,7 +10,7 @@ use crate::route::{Access, Method, Route, route};
 use crate::shape;
 use crate::wire::account::organization::OrganizationAnswer;
 use crate::wire::account::project::{CaAnswer, ProjectAnswer, ProjectCreate, ProjectUpdate, ProjectsAnswer};
-use crate::wire::common::{Message, Time};
+use crate::wire::common::{Message, Time, addresses};
 
 const ALL: &str = "/v1/project";
 const ONE: &str = "/v1/project/{project}";
@@ -53,6 +53,7 @@ fn create(call: &Call, asked: ProjectCreate) -> Result<ProjectAnswer> {
         region: asked.cloud,
         copy_from: asked.copy_from_project,
         tags: asked.tags.unwrap_or_default(),
+        contacts: addresses(asked.tech_emails),
     };
     let project = projects::create(control, call.user()?, &asked)?;
     Ok(ProjectAnswer { project: shape::project::project(control, &project)? })
@@ -67,10 +68,15 @@ fn get(call: &Call) -> Result<ProjectAnswer> {
 fn update(call: &Call, asked: ProjectUpdate) -> Result<ProjectAnswer> {
     let (control, name) = (call.control()?, call.project()?);
     may_be_ours(asked.account_id.as_deref())?;
+    let contacts = addresses(asked.tech_emails);
+    contacts::must_be_well_formed(contacts.as_deref().unwrap_or_default())?;
     let patch = Patch { name: asked.project_name, region: asked.cloud };
     let project = projects::update(control, call.user()?, name, &patch)?;
     if let Some(given) = &asked.tags {
         tags::replace(control, call.user()?, &project.name, tags::On::Project, given)?;
+    }
+    if let Some(given) = &contacts {
+        contacts::replace(control, call.user()?, &project.name, tags::On::Project, given)?;
     }
     Ok(ProjectAnswer { project: shape::project::project(control, &project)? })
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use farshore_control::config::Config;
+use farshore_control::contacts;
 use farshore_control::services::{self, NewService, Patch};
 use farshore_control::tags;
 use farshore_types::access::Permission;
@@ -12,7 +13,7 @@ use serde_json::{Map, Value};
 use crate::call::Call;
 use crate::route::{Access, Method, Route, route};
 use crate::shape;
-use crate::wire::common::{Message, Object};
+use crate::wire::common::{Message, Object, addresses};
 use crate::wire::integration::IntegrationCreate;
 use crate::wire::service::answer::{ServiceAnswer, ServicesAnswer};
 use crate::wire::service::maintenance::MaintenanceChange;
@@ -79,6 +80,7 @@ fn create(call: &Call, asked: ServiceCreate) -> Result<ServiceAnswer> {
         termination_protection: asked.termination_protection.unwrap_or(false),
         maintenance: asked.maintenance.map(window).transpose()?,
         tags,
+        contacts: addresses(asked.tech_emails).unwrap_or_default(),
     };
     let row = services::create(call.control()?, &call.actor()?, call.project()?, &new)?;
     Ok(ServiceAnswer { service: shape::service::service(call, row)? })
@@ -104,7 +106,12 @@ fn update(call: &Call, asked: ServiceUpdate) -> Result<ServiceAnswer> {
     if let Some(region) = &patch.region {
         call.control()?.settings.region(region)?;
     }
+    let contacts = addresses(asked.tech_emails);
+    contacts::must_be_well_formed(contacts.as_deref().unwrap_or_default())?;
     let row = services::update(call.control()?, &call.actor()?, call.project()?, call.service()?, &patch)?;
+    if let Some(given) = &contacts {
+        contacts::replace(call.control()?, call.user()?, call.project()?, tags::On::Service(&row.name), given)?;
+    }
     Ok(ServiceAnswer { service: shape::service::service(call, row)? })
 }
 

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use farshore_control::access::Membership;
-use farshore_control::{Control, members, rows, tags};
+use farshore_control::{Control, contacts, members, rows, tags};
 use farshore_types::Result;
 
 use crate::wire::account::project::{Invitation, Member, Project};
-use crate::wire::common::{Object, Time};
+use crate::wire::common::{Object, TechEmail, Time};
 
 /// The account of the platform. Clients take an id that begins with `org` for an organization.
 pub(crate) const ACCOUNT: &str = "a0000000001";
@@ -24,6 +24,7 @@ pub(crate) fn project(control: &Control, project: &rows::Project) -> Result<Proj
         account_name: ACCOUNT_NAME.to_string(),
         organization_id: ORGANIZATION.to_string(),
         default_cloud: project.default_region.clone(),
+        tech_emails: tech_emails(control, &project.name, tags::On::Project)?,
         tags: tags::list(control, &project.name, tags::On::Project)?,
         features: Object::new(),
         available_credits: "0.00".to_string(),
@@ -32,6 +33,12 @@ pub(crate) fn project(control: &Control, project: &rows::Project) -> Result<Proj
         payment_method: "no_payment_expected".to_string(),
         ..Project::default()
     })
+}
+
+/// Who is told about technical matters.
+pub(crate) fn tech_emails(control: &Control, project: &str, on: tags::On<'_>) -> Result<Vec<TechEmail>> {
+    let emails = contacts::list(control, project, on)?;
+    Ok(emails.into_iter().map(|email| TechEmail { email }).collect())
 }
 
 /// Project to role, and project to roles.

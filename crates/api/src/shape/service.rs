@@ -61,7 +61,7 @@ pub(crate) fn service(call: &Call, row: rows::Service) -> Result<Service> {
         features: Object::new(),
         group_list: vec!["default".to_string()],
         tags: tags::list(control, project, tags::On::Service(&row.name))?,
-        tech_emails: Vec::new(),
+        tech_emails: super::project::tech_emails(control, project, tags::On::Service(&row.name))?,
         project_vpc_id: None,
         users,
     })

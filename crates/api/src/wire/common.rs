@@ -94,6 +94,11 @@ pub struct TechEmail {
     pub email: String,
 }
 
+/// The addresses alone, if any were given.
+pub fn addresses(given: Option<Vec<TechEmail>>) -> Option<Vec<String>> {
+    given.map(|given| given.into_iter().map(|one| one.email).collect())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

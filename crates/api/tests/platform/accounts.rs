@@ -75,6 +75,7 @@ pub fn projects_and_members(site: &Site) {
                         "account_id": ""});
     let changed = site.ok("PUT /v1/project/{project}", &["second"], &change)["project"].clone();
     assert_eq!((&changed["default_cloud"], &changed["tags"]), (&json!("local-east"), &json!({"team": "a"})));
+    contacts(site);
     site.refused(
         400,
         "PUT /v1/project/{project}",
@@ -106,6 +107,37 @@ pub fn projects_and_members(site: &Site) {
 
     site.ok("DELETE /v1/project/{project}", &["second"], &Value::Null);
     site.refused(404, "GET /v1/project/{project}", &["second"], &Value::Null, &["second"]);
+}
+
+/// Who is told about technical matters is kept as given, shown, and left alone by a change that does not name it.
+fn contacts(site: &Site) {
+    let one = "/v1/project/{project}";
+    let shown = |name: &str| site.get(one, &[name])["project"]["tech_emails"].clone();
+    assert_eq!(shown("second"), json!([{"email": "a@example.org"}]));
+    let listed = site.get("/v1/project", &[])["projects"].clone();
+    assert_eq!(listed[1]["tech_emails"], shown("second"), "{listed}");
+    let two = json!([{"email": "Ops@example.org"}, {"email": "a@example.org"}]);
+    let changed = site.ok(&format!("PUT {one}"), &["second"], &json!({ "tech_emails": two }));
+    assert_eq!(
+        (&changed["project"]["tech_emails"], &changed["project"]["default_cloud"]),
+        (&two, &json!("local-east"))
+    );
+    site.ok(&format!("PUT {one}"), &["second"], &json!({"cloud": "local-east", "tech_emails": null}));
+    assert_eq!(shown("second"), two);
+    let copy = site.ok("POST /v1/project", &[], &json!({"project": "copied", "copy_from_project": "second"}));
+    assert_eq!(copy["project"]["tech_emails"], two);
+    let many: Vec<Value> = (0..51).map(|one| json!({"email": format!("{one}@example.org")})).collect();
+    for (emails, parts) in [
+        (json!([{"email": "nobody"}]), ["tech_emails", "nobody", "NAME@DOMAIN"]),
+        (json!(many), ["tech_emails", "51", "50"]),
+    ] {
+        site.refused(400, &format!("PUT {one}"), &["copied"], &json!({ "tech_emails": emails }), &parts);
+        let asked = json!({"project": "fourth", "tech_emails": emails});
+        site.refused(400, "POST /v1/project", &[], &asked, &parts);
+    }
+    site.ok(&format!("PUT {one}"), &["copied"], &json!({"tech_emails": []}));
+    assert_eq!(shown("copied"), json!([]));
+    site.ok(&format!("DELETE {one}"), &["copied"], &Value::Null);
 }
 
 /// Whoever has no user is invited, and a member as soon as there is one.

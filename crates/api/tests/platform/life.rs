@@ -13,7 +13,10 @@ fn backups(site: &Site, name: &str) -> Value {
 }
 
 pub fn a_service_is_made_backed_up_forked_powered_off_and_on(site: &Site) {
-    let made = site.service("life", &json!({"cloud": "local-south", "user_config": {"backup_hour": 4}}));
+    let made = site.service(
+        "life",
+        &json!({"cloud": "local-south", "user_config": {"backup_hour": 4}, "tech_emails": [{"email": "a@example.org"}]}),
+    );
     for (field, expect) in [
         ("state", json!("RUNNING")),
         ("cloud_name", json!("local-south")),
@@ -21,6 +24,7 @@ pub fn a_service_is_made_backed_up_forked_powered_off_and_on(site: &Site) {
         ("databases", json!(["defaultdb"])),
         ("node_count", json!(1)),
         ("connection_pools", json!([])),
+        ("tech_emails", json!([{"email": "a@example.org"}])),
     ] {
         assert_eq!(made[field], expect, "{field}");
     }
@@ -87,6 +91,7 @@ fn powered_off_and_on(site: &Site, uri: &str) {
     assert_eq!(said, PROTECTED);
     assert_eq!(site.refused(403, &format!("DELETE {SERVICE}"), &["main", "life"], &Value::Null, &[]), PROTECTED);
     update(json!({"termination_protection": false}));
+    assert_eq!(update(json!({"tech_emails": []}))["tech_emails"], json!([]));
     site.settle("life");
     update(json!({"powered": false}));
     update(json!({"powered": false}));

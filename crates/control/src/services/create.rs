@@ -16,7 +16,7 @@ use crate::policy::copies::{OPTION, check as check_copies};
 use crate::policy::schedule;
 use crate::service::{ADMINISTRATOR, Secrets, new_password, state};
 use crate::upkeep::schema;
-use crate::{Control, catalog, copies, events, kinds, tags};
+use crate::{Control, catalog, contacts, copies, events, kinds, tags};
 
 /// What is asked for, as it came in.
 #[derive(Debug, Clone, Default)]
@@ -39,6 +39,8 @@ pub struct NewService {
     pub maintenance: Option<Value>,
     /// Tags.
     pub tags: std::collections::BTreeMap<String, String>,
+    /// Who is told about technical matters.
+    pub contacts: Vec<String>,
 }
 
 /// What was asked for and may be made.
@@ -66,7 +68,9 @@ pub fn create(control: &Control, actor: &Actor, project: &str, asked: &NewServic
         free_name(tx, control, &service.project_id, name)?;
         services::insert(tx, &service).map_err(|error| taken(error, name.as_str()))?;
         copies::follow_options(tx, control, &service)?;
-        kept::replace(tx, kept::Owner::Service(service.id.as_str()), &asked.tags)?;
+        let owner = kept::Owner::Service(service.id.as_str());
+        kept::replace(tx, owner, &asked.tags)?;
+        farshore_store::contacts::replace(tx, owner, &asked.contacts)?;
         let (kind, input, event, text) = match &checked.start {
             None => (kinds::CREATE, json!({}), "service_create", format!("Created service {name}")),
             Some(start) => {
@@ -85,6 +89,7 @@ pub fn create(control: &Control, actor: &Actor, project: &str, asked: &NewServic
 fn check(control: &Control, actor: &Actor, project: &str, asked: &NewService) -> Result<Checked> {
     let name: ServiceName = asked.name.parse()?;
     tags::must_be_well_formed(&asked.tags)?;
+    contacts::must_be_well_formed(&asked.contacts)?;
     let service_type: ServiceType = asked.service_type.parse()?;
     service_type.must_be_creatable()?;
     let plans = catalog::plans(control, service_type);

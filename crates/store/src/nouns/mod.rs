@@ -4,6 +4,7 @@
 //! what must not be read is sealed or hashed before it comes here.
 
 pub mod backups;
+pub mod contacts;
 pub mod copies;
 pub mod events;
 pub mod integrations;

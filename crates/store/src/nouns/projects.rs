@@ -86,9 +86,10 @@ pub fn update(tx: &mut Tx<'_>, project: &Project) -> Result<bool> {
     Ok(changed > 0)
 }
 
-/// Removes an empty one, with its members, invitations, tags, events and integrations; `Conflict` while services are remembered for it.
+/// Removes an empty one, with its members, invitations, contacts, tags, events and integrations; `Conflict` while services are remembered for it.
 pub fn delete(tx: &mut Tx<'_>, id: &str) -> Result<bool> {
     tx.execute("DELETE FROM tags WHERE owner_kind = 'project' AND owner_id = $1", values![id])?;
+    tx.execute("DELETE FROM contacts WHERE owner_kind = 'project' AND owner_id = $1", values![id])?;
     tx.execute("DELETE FROM members WHERE project_id = $1", values![id])?;
     tx.execute("DELETE FROM invitations WHERE project_id = $1", values![id])?;
     tx.execute("DELETE FROM events WHERE project_id = $1", values![id])?;

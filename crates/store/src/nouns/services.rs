@@ -255,10 +255,11 @@ pub fn set_next_backup(tx: &mut Tx<'_>, id: &ServiceId, generation: u64, at: Opt
     one_changed(tx, id, generation, changed)
 }
 
-/// Removes the row of a service whose creation was undone, with its tags, backups and windows. Services that have stored
+/// Removes the row of a service whose creation was undone, with its tags, contacts, backups and windows. Services that have stored
 /// anything are marked as terminated instead, by [`update`].
 pub fn remove(tx: &mut Tx<'_>, id: &ServiceId) -> Result<bool> {
     tx.execute("DELETE FROM tags WHERE owner_kind = 'service' AND owner_id = $1", values![id])?;
+    tx.execute("DELETE FROM contacts WHERE owner_kind = 'service' AND owner_id = $1", values![id])?;
     tx.execute("DELETE FROM backups WHERE service_id = $1", values![id])?;
     tx.execute("DELETE FROM windows WHERE service_id = $1", values![id])?;
     tx.execute("DELETE FROM copies WHERE service_id = $1", values![id])?;

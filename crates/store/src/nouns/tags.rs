@@ -7,7 +7,7 @@ use farshore_types::Result;
 use crate::tx::Tx;
 use crate::value::values;
 
-/// What tags hang on.
+/// What tags, and contacts, hang on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Owner<'a> {
     /// A project's id.
@@ -17,7 +17,7 @@ pub enum Owner<'a> {
 }
 
 impl<'a> Owner<'a> {
-    fn columns(self) -> (&'static str, &'a str) {
+    pub(super) fn columns(self) -> (&'static str, &'a str) {
         match self {
             Owner::Project(id) => ("project", id),
             Owner::Service(id) => ("service", id),

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use farshore_store::tags::Owner;
 use farshore_store::{
-    Tx, backups, copies, events, integrations, invitations, members, outbox, projects, services, tags, taken, tokens,
-    users, windows,
+    Tx, backups, contacts, copies, events, integrations, invitations, members, outbox, projects, services, tags, taken,
+    tokens, users, windows,
 };
 use farshore_types::{ErrorKind, ServiceId, Timestamp};
 use serde_json::json;
@@ -140,6 +140,31 @@ fn an_invitation_is_one_for_each_project_and_address() {
                 assert!(projects::delete(tx, "q")?, "with what is open in it");
                 invitations::remove_of_email(tx, "eve@b")?;
                 assert_eq!(invitations::of_email(tx, "eve@b", 9)?, []);
+                Ok(())
+            })
+            .unwrap();
+    });
+}
+
+#[test]
+fn contacts_keep_their_order_and_go_with_their_owner() {
+    each(|place| {
+        place
+            .open()
+            .write(|tx| {
+                begin(tx);
+                services::insert(tx, &service("pg-1-0123456789abcdef", "pg-1"))?;
+                let one: ServiceId = "pg-1-0123456789abcdef".parse()?;
+                for owner in [Owner::Project("p"), Owner::Service(one.as_str())] {
+                    for emails in [&["b@b".to_string(), "a@b".to_string()][..], &["c@b".to_string()], &[]] {
+                        contacts::replace(tx, owner, emails)?;
+                        assert_eq!(contacts::list(tx, owner)?, emails);
+                    }
+                    contacts::replace(tx, owner, &["d@b".to_string()])?;
+                }
+                assert!(services::remove(tx, &one)? && projects::delete(tx, "p")?);
+                assert_eq!(contacts::list(tx, Owner::Service(one.as_str()))?, [""; 0]);
+                assert_eq!(contacts::list(tx, Owner::Project("p"))?, [""; 0]);
                 Ok(())
             })
             .unwrap();
