@@ -26,6 +26,19 @@ class Databases(Case):
         finally:
             self.sql(name, "drop database by_sql")
 
+    def test_a_database_has_the_order_of_texts_that_was_asked_for_if_the_host_has_it(self):
+        name = self.shared()
+        # avn has no option for it; other clients of the API do.
+        self.api("POST", f"/service/{name}/db", {"database": "sorted", "lc_collate": "C", "lc_ctype": "C"})
+        try:
+            (made,) = [one for one in self.api("GET", f"/service/{name}/db")["databases"] if one["database_name"] == "sorted"]
+            self.assertEqual((made["lc_collate"], made["lc_ctype"]), ("C", "C"))
+            self.assertEqual(self.sql(name, "select datcollate from pg_database where datname = 'sorted'"), "C")
+            self.refused(400, "POST", f"/service/{name}/db", {"database": "never", "lc_collate": "xx_XX.UTF-8"},
+                         saying=("lc_collate", "xx_XX.UTF-8", "no such locale", "Use one of C", "locale -a"))
+        finally:
+            self.ok("service", "database-delete", name, "--dbname", "sorted")
+
     def test_a_name_with_quotes_is_a_name_and_nothing_more(self):
         name, odd = self.shared(), 'odd"; drop database defaultdb; --'
         ended = self.avn.run("service", "database-create", name, "--dbname", odd)

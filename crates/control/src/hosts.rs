@@ -219,8 +219,8 @@ pub enum Change {
     SetPassword(String, String),
     /// Removes a user; the second name is the administrator's.
     DropUser(String, String),
-    /// Makes a database for an owner.
-    CreateDatabase(String, String),
+    /// Makes a database for an owner. `Invalid` if the node's host lacks the locale.
+    CreateDatabase(Database, String),
     /// Removes a database.
     DropDatabase(String),
 }
@@ -231,7 +231,18 @@ pub struct Inhabitants {
     /// Users that may log in.
     pub users: Vec<String>,
     /// Databases.
-    pub databases: Vec<String>,
+    pub databases: Vec<Database>,
+}
+
+/// A database of a node, as it is or as it shall be.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Database {
+    /// Its name.
+    pub name: String,
+    /// Its order of texts; `None`: as in the rest of the server.
+    pub collate: Option<String>,
+    /// Its classes of characters; `None`: as in the rest of the server.
+    pub ctype: Option<String>,
 }
 
 /// A query that an engine carries out: names of columns with their values, as the type's own views name them.

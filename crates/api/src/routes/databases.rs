@@ -1,8 +1,8 @@
 //! Databases inside a service, as its engine has them: those made with SQL are seen, too. Nothing is kept here, so nothing can be lost.
 
-use farshore_control::services;
+use farshore_control::{hosts, services};
+use farshore_types::Result;
 use farshore_types::access::Permission;
-use farshore_types::{Error, Result};
 
 use crate::call::Call;
 use crate::route::{Access, Method, Route, route};
@@ -29,19 +29,15 @@ pub(super) fn routes() -> Vec<Route> {
 }
 
 fn list(call: &Call) -> Result<DatabasesAnswer> {
-    let names = services::databases(call.control()?, call.project()?, call.service()?)?;
-    let database = |database_name| Database { database_name, lc_collate: None, lc_ctype: None };
-    Ok(DatabasesAnswer { databases: names.into_iter().map(database).collect() })
+    let all = services::databases(call.control()?, call.project()?, call.service()?)?;
+    let database =
+        |one: hosts::Database| Database { database_name: one.name, lc_collate: one.collate, lc_ctype: one.ctype };
+    Ok(DatabasesAnswer { databases: all.into_iter().map(database).collect() })
 }
 
 fn create(call: &Call, asked: DatabaseCreate) -> Result<Message> {
-    for (key, given) in [("lc_collate", &asked.lc_collate), ("lc_ctype", &asked.lc_ctype)] {
-        if given.is_some() {
-            let what = format!("{key}: databases are made with the order of texts that their service has");
-            return Err(Error::invalid(what).hint("leave it out, or use CREATE DATABASE"));
-        }
-    }
-    services::create_database(call.control()?, &call.actor()?, call.project()?, call.service()?, &asked.database)?;
+    let asked = hosts::Database { name: asked.database, collate: asked.lc_collate, ctype: asked.lc_ctype };
+    services::create_database(call.control()?, &call.actor()?, call.project()?, call.service()?, &asked)?;
     Ok(Message { message: "Created".to_string() })
 }
 

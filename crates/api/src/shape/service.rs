@@ -93,7 +93,7 @@ pub(crate) fn users(control: &Control, row: &rows::Service, with_passwords: bool
 fn databases(control: &Control, project: &str, overview: &Overview) -> Vec<String> {
     let ready = overview.node.as_ref().is_some_and(|node| node.state == NodeState::Ready);
     let asked = ready.then(|| services::databases(control, project, &overview.service.name).ok()).flatten();
-    asked.unwrap_or_default()
+    asked.unwrap_or_default().into_iter().map(|database| database.name).collect()
 }
 
 fn object(value: &Value) -> Object {

@@ -12,7 +12,15 @@ pub fn databases_and_users(site: &Site) {
     let databases = || site.get(&format!("{SERVICE}/db"), &names)["databases"].clone();
     let shop = json!({"database": "shop"});
     site.ok(&format!("POST {SERVICE}/db"), &names, &shop);
-    assert_eq!(databases(), json!([{"database_name": "defaultdb"}, {"database_name": "shop"}]));
+    let listed =
+        |name: &str, collate: &str| json!({"database_name": name, "lc_collate": collate, "lc_ctype": "C.UTF-8"});
+    assert_eq!(databases(), json!([listed("defaultdb", "C.UTF-8"), listed("shop", "C.UTF-8")]));
+    let sorted = json!({"database": "sorted", "lc_collate": "C", "lc_ctype": null});
+    site.ok(&format!("POST {SERVICE}/db"), &names, &sorted);
+    assert_eq!(databases()[2], listed("sorted", "C"));
+    site.ok(&format!("DELETE {SERVICE}/db/{{database}}"), &["main", "life", "sorted"], nothing);
+    let foreign = json!({"database": "foreign", "lc_collate": "en_US.UTF-8", "lc_ctype": "en_US.UTF-8"});
+    site.refused(400, &format!("POST {SERVICE}/db"), &names, &foreign, &["lc_collate", "en_US.UTF-8", "C.UTF-8"]);
     site.refused(409, &format!("POST {SERVICE}/db"), &names, &shop, &["shop", "already exists"]);
     let one = format!("DELETE {SERVICE}/db/{{database}}");
     site.ok(&one, &["main", "life", "shop"], nothing);

@@ -1,6 +1,8 @@
 //! Hosts that live in memory, for tests of everything above them: they keep what a store would keep, refuse what was replaced, and do
 //! nothing else. Each verb can be made to fail.
 
+mod inside;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -12,6 +14,8 @@ use super::{
     BackupReport, Change, CopyOrder, CopyView, Hosts, Inhabitants, Keep, LogLine, NodeAddress, NodeOrder, NodeState,
     NodeView, Query, RestoreOrder, RestoreReport, Stock, StoredBackup,
 };
+
+use inside::Inside;
 
 /// Bytes of every backup.
 pub const BACKUP_BYTES: u64 = 24 << 20;
@@ -43,13 +47,6 @@ struct Node {
     breaks: u64,
     inside: Inside,
     log: Vec<LogLine>,
-}
-
-/// Passwords by user, and databases.
-#[derive(Clone, Default)]
-struct Inside {
-    users: BTreeMap<String, String>,
-    databases: Vec<String>,
 }
 
 #[derive(Clone, Default)]
@@ -311,39 +308,13 @@ impl Hosts for FakeHosts {
 
     fn change(&self, service: &ServiceId, change: &Change) -> Result<()> {
         let mut inner = self.begin("change")?;
-        let Inside { users, databases } = &mut inner.ready(service)?.inside;
-        match change.clone() {
-            Change::Found { administrator, password, database } => {
-                users.insert(administrator, password);
-                if !databases.contains(&database) {
-                    databases.push(database);
-                }
-            }
-            Change::CreateUser(user, _) if users.contains_key(&user) => {
-                return Err(Error::conflict(format!("user {user} already exists")));
-            }
-            Change::CreateUser(user, password) | Change::SetPassword(user, password) => {
-                users.insert(user, password);
-            }
-            Change::DropUser(user, _) => {
-                users.remove(&user);
-            }
-            Change::CreateDatabase(database, _) => databases.push(database),
-            Change::DropDatabase(database) => {
-                let known = databases.len();
-                databases.retain(|name| *name != database);
-                if databases.len() == known {
-                    return Err(Error::missing(format!("database {database} does not exist")));
-                }
-            }
-        }
+        inner.ready(service)?.inside.change(change.clone())?;
         inner.answer("change", ())
     }
 
     fn inhabitants(&self, service: &ServiceId) -> Result<Inhabitants> {
         let mut inner = self.begin("inhabitants")?;
-        let inside = &inner.ready(service)?.inside;
-        Ok(Inhabitants { users: inside.users.keys().cloned().collect(), databases: inside.databases.clone() })
+        Ok(inner.ready(service)?.inside.inhabitants())
     }
 
     fn queries(&self, service: &ServiceId, limit: usize) -> Result<Vec<Query>> {

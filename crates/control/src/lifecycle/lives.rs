@@ -72,7 +72,8 @@ fn a_power_cycle_keeps_address_and_passwords_and_takes_a_last_backup() {
     assert_eq!(off.state, state::POWEROFF);
     assert!(scene.backups(&service) == 2 && off.off_since.is_some() && off.next_backup_at.is_none());
     assert!(scene.hosts.order(&service.id).is_none(), "the node is gone");
-    let database = services::create_database(&scene.control, &scene.actor, PROJECT, "pg-1", "shop");
+    let shop = crate::hosts::Database { name: "shop".to_string(), ..Default::default() };
+    let database = services::create_database(&scene.control, &scene.actor, PROJECT, "pg-1", &shop);
     refused(database, ErrorKind::Conflict, &["is powered off", "power it on"]);
     update(&power(true)).unwrap();
     scene.settle(&service.id);

@@ -6,7 +6,7 @@ use farshore_types::{Error, Result};
 use super::back_up::must_run;
 use super::read::in_project;
 use super::{ADMINISTRATOR, Actor, FIRST_DATABASE};
-use crate::hosts::Change;
+use crate::hosts::{Change, Database};
 use crate::service::{Secrets, new_password};
 use crate::{Control, events, passwords};
 
@@ -73,18 +73,19 @@ pub fn drop_user(control: &Control, actor: &Actor, project: &str, name: &str, us
 }
 
 /// Databases of a service.
-pub fn databases(control: &Control, project: &str, name: &str) -> Result<Vec<String>> {
+pub fn databases(control: &Control, project: &str, name: &str) -> Result<Vec<Database>> {
     let service = running(control, project, name)?;
     Ok(control.hosts.inhabitants(&service.id)?.databases)
 }
 
 /// Makes a database.
-pub fn create_database(control: &Control, actor: &Actor, project: &str, name: &str, database: &str) -> Result<()> {
+pub fn create_database(control: &Control, actor: &Actor, project: &str, name: &str, asked: &Database) -> Result<()> {
     let service = running(control, project, name)?;
-    if control.hosts.inhabitants(&service.id)?.databases.iter().any(|known| known == database) {
+    let database = &asked.name;
+    if control.hosts.inhabitants(&service.id)?.databases.iter().any(|known| known.name == *database) {
         return Err(Error::conflict(format!("Database {database} already exists")));
     }
-    control.hosts.change(&service.id, &Change::CreateDatabase(database.to_string(), ADMINISTRATOR.to_string()))?;
+    control.hosts.change(&service.id, &Change::CreateDatabase(asked.clone(), ADMINISTRATOR.to_string()))?;
     tell(
         control,
         actor,

@@ -9,6 +9,7 @@ use farshore_types::error::ErrorContext;
 use farshore_types::{Error, Result};
 use postgres_protocol::password::scram_sha_256;
 
+use super::locale::{self, Locale};
 use super::wire::{Connection, identifier, literal};
 
 /// The first version in which a role that may create roles cannot give itself roles that it does not administer.
@@ -44,7 +45,7 @@ pub fn found(connection: &mut Connection, major: u32, founders: &Founders<'_>) -
     for granted in watch {
         connection.query(&format!("GRANT {granted} TO {role}")).doing("give rights to", founders.administrator)?;
     }
-    create_database(connection, founders.database, founders.administrator)
+    create_database(connection, founders.database, founders.administrator, Locale::default())
 }
 
 /// Makes a user that can log in, or gives an existing one this password. Nothing else about it changes.
@@ -99,22 +100,44 @@ pub fn users(connection: &mut Connection, superuser: &str) -> Result<Vec<String>
     )
 }
 
-/// Databases of the service.
-pub fn databases(connection: &mut Connection) -> Result<Vec<String>> {
-    let statement = format!(
-        "SELECT datname FROM pg_database WHERE NOT datistemplate AND datname <> 'postgres' ORDER BY 1 LIMIT {LISTED_MAX}"
-    );
-    listed(connection, &statement)
+/// A database as it is listed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Database {
+    /// Its name.
+    pub name: String,
+    /// Its order of texts.
+    pub collate: Option<String>,
+    /// Its classes of characters.
+    pub ctype: Option<String>,
 }
 
-/// Makes a database that belongs to a user; nothing happens if it is there.
-pub fn create_database(connection: &mut Connection, database: &str, owner: &str) -> Result<()> {
+/// Databases of the service.
+pub fn databases(connection: &mut Connection) -> Result<Vec<Database>> {
+    let statement = format!(
+        "SELECT datname, datcollate, datctype FROM pg_database \
+         WHERE NOT datistemplate AND datname <> 'postgres' ORDER BY 1 LIMIT {LISTED_MAX}"
+    );
+    let answer = connection.query(&statement)?;
+    let listed = answer.rows.into_iter().filter_map(|row| {
+        let [name, collate, ctype] = <[Option<String>; 3]>::try_from(row).ok()?;
+        Some(Database { name: name?, collate, ctype })
+    });
+    Ok(listed.collect())
+}
+
+/// Makes a database that belongs to a user; nothing happens if it is there. `Invalid` says which locales the server has.
+pub fn create_database(connection: &mut Connection, database: &str, owner: &str, locale: Locale<'_>) -> Result<()> {
     let quoted = name(database)?;
     if database_exists(connection, database)? {
         return Ok(());
     }
-    let statement = format!("CREATE DATABASE {quoted} OWNER {}", name(owner)?);
-    connection.query(&statement).map(drop).doing("create database", database)
+    let statement = format!("CREATE DATABASE {quoted} OWNER {}{}", name(owner)?, locale.clauses()?);
+    match connection.query(&statement) {
+        Err(error) if locale != Locale::default() && locale::refused(&error) => {
+            Err(locale::explained(connection, locale)?)
+        }
+        made => made.map(drop).doing("create database", database),
+    }
 }
 
 /// Removes a database and ends its sessions. `Missing` if there is none.

@@ -10,6 +10,7 @@ pub mod conf;
 pub mod control;
 pub mod files;
 pub mod history;
+pub mod locale;
 pub mod page;
 pub mod provision;
 pub mod recovery;

@@ -1,12 +1,16 @@
 //! Users and databases of a service, on real servers: what the administrator may do, and what it may not.
 
 use farshore_engines::postgresql::admin::{self, Founders};
+use farshore_engines::postgresql::locale::{self, Locale};
 use farshore_engines::postgresql::wire::{Address, Connection, Settings, sqlstate};
 use farshore_types::ErrorKind;
 
 use crate::support::{Cluster, clock, installations};
 
 const FOUNDERS: Founders<'static> = Founders { administrator: "avnadmin", password: "s3cret'", database: "defaultdb" };
+
+/// Locales that are tried; some hosts have hundreds.
+const TRIED: usize = 8;
 
 fn log_in(cluster: &Cluster, user: &str, password: &str, database: &str) -> Result<Connection, ErrorKind> {
     let settings = Settings::new(Address::loopback(cluster.port), user).with_password(password);
@@ -46,7 +50,8 @@ fn the_administrator_owns_its_databases_and_reaches_no_files_or_programs() {
             assert_eq!(sqlstate(&error), Some("42501"), "{refused}: {error}");
         }
         assert_eq!(admin::users(&mut superuser, "postgres").unwrap(), ["avnadmin"]);
-        assert_eq!(admin::databases(&mut superuser).unwrap(), ["defaultdb", "more"]);
+        let names: Vec<String> = admin::databases(&mut superuser).unwrap().into_iter().map(|one| one.name).collect();
+        assert_eq!(names, ["defaultdb", "more"]);
     }
 }
 
@@ -61,7 +66,7 @@ fn users_and_databases_are_made_listed_and_removed_and_names_of_the_server_are_r
         admin::set_password(&mut superuser, "o'hara \"x\"", "two").unwrap();
         assert!(log_in(&cluster, "o'hara \"x\"", "one", "postgres").is_err());
         log_in(&cluster, "o'hara \"x\"", "two", "postgres").unwrap().close();
-        admin::create_database(&mut superuser, "shop", "o'hara \"x\"").unwrap();
+        admin::create_database(&mut superuser, "shop", "o'hara \"x\"", Locale::default()).unwrap();
         let owner = admin::drop_user(&mut superuser, "o'hara \"x\"", "avnadmin").unwrap_err();
         assert!(owner.kind() == ErrorKind::Conflict && owner.to_string().contains("REASSIGN OWNED"), "{owner}");
         let _session = log_in(&cluster, "o'hara \"x\"", "two", "shop").unwrap();
@@ -75,9 +80,46 @@ fn users_and_databases_are_made_listed_and_removed_and_names_of_the_server_are_r
                 ErrorKind::Invalid,
                 "{reserved}"
             );
-            assert!(admin::create_database(&mut superuser, reserved, "avnadmin").is_err(), "{reserved}");
+            assert!(
+                admin::create_database(&mut superuser, reserved, "avnadmin", Locale::default()).is_err(),
+                "{reserved}"
+            );
         }
         let log = cluster.log();
         assert!(log.contains("SCRAM-SHA-256$") && !log.contains("'two'"), "a password stands in the server's log");
+    }
+}
+
+#[test]
+fn a_database_is_made_with_the_locales_of_the_host_and_others_are_refused_with_the_list() {
+    for bin in installations() {
+        let cluster = Cluster::start(&bin);
+        let mut superuser = cluster.connect();
+        superuser.query("CREATE ROLE avnadmin LOGIN").unwrap();
+        let known = locale::locales(&mut superuser).unwrap();
+        assert!(known.iter().any(|name| name == "C"), "{known:?}");
+        for (number, name) in known.iter().take(TRIED).enumerate() {
+            let locale = Locale { collate: Some(name), ctype: Some(name) };
+            let database = format!("d{number:04}");
+            admin::create_database(&mut superuser, &database, "avnadmin", locale).unwrap();
+            let made = admin::databases(&mut superuser).unwrap().into_iter().find(|one| one.name == database).unwrap();
+            // The server writes the two names of the same locale as one.
+            let shown = if name == "POSIX" { "C" } else { name };
+            assert_eq!((made.collate.as_deref(), made.ctype.as_deref()), (Some(shown), Some(shown)));
+        }
+        let order = Locale { collate: Some("C"), ctype: None };
+        admin::create_database(&mut superuser, "order", "avnadmin", order).unwrap();
+        for name in ["en_XX.UTF-8", "no'such \\", "ü", "", &"x".repeat(129)] {
+            let locale = Locale { collate: None, ctype: Some(name) };
+            let error = admin::create_database(&mut superuser, "never", "avnadmin", locale).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Invalid, "{name}: {error}");
+            assert!(error.to_string().contains("lc_ctype"), "{name}: {error}");
+        }
+        let missing = Locale { collate: Some("en_XX.UTF-8"), ctype: Some("C") };
+        let error = admin::create_database(&mut superuser, "never", "avnadmin", missing).unwrap_err().to_string();
+        for part in ["lc_collate \"en_XX.UTF-8\"", "no such locale", "use one of", "C, ", "locale -a"] {
+            assert!(error.contains(part), "{part}: {error}");
+        }
+        assert!(!admin::database_exists(&mut superuser, "never").unwrap());
     }
 }

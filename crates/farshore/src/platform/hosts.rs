@@ -9,10 +9,11 @@ use farshore_agent::fleet::{self, Certificate, Fleet, Order, Region, Restore, Se
 use farshore_agent::host::Host;
 use farshore_agent::postgres::Sizes;
 use farshore_control::hosts::{
-    BackupReport, Change, CopyOrder, CopyView, Hosts, Inhabitants, Keep, LogLine, NodeAddress, NodeOrder, NodeState,
-    NodeView, Query, RestoreOrder, RestoreReport, Stock, StoredBackup,
+    BackupReport, Change, CopyOrder, CopyView, Database, Hosts, Inhabitants, Keep, LogLine, NodeAddress, NodeOrder,
+    NodeState, NodeView, Query, RestoreOrder, RestoreReport, Stock, StoredBackup,
 };
 use farshore_engines::postgresql::admin::{self, Founders};
+use farshore_engines::postgresql::locale::Locale;
 use farshore_types::{Error, ErrorKind, Generation, Progress, RegionName, Result, ServiceId, Timestamp};
 use farshore_vault::care::retention;
 
@@ -206,7 +207,10 @@ impl Hosts for LocalHosts {
             Change::CreateUser(user, password) => admin::create_user(&mut session, user, password),
             Change::SetPassword(user, password) => admin::set_password(&mut session, user, password),
             Change::DropUser(user, administrator) => admin::drop_user(&mut session, user, administrator),
-            Change::CreateDatabase(database, owner) => admin::create_database(&mut session, database, owner),
+            Change::CreateDatabase(database, owner) => {
+                let locale = Locale { collate: database.collate.as_deref(), ctype: database.ctype.as_deref() };
+                admin::create_database(&mut session, &database.name, owner, locale)
+            }
             Change::DropDatabase(database) => admin::drop_database(&mut session, database),
         }
     }
@@ -214,7 +218,9 @@ impl Hosts for LocalHosts {
     fn inhabitants(&self, service: &ServiceId) -> Result<Inhabitants> {
         let (mut session, _) = self.fleet(service)?.session(service, SUPERUSER)?;
         let users = admin::users(&mut session, SUPERUSER)?;
-        Ok(Inhabitants { users, databases: admin::databases(&mut session)? })
+        let database = |one: admin::Database| Database { name: one.name, collate: one.collate, ctype: one.ctype };
+        let databases = admin::databases(&mut session)?.into_iter().map(database).collect();
+        Ok(Inhabitants { users, databases })
     }
 
     fn log(&self, service: &ServiceId, limit: usize) -> Result<Vec<LogLine>> {
