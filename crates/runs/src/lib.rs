@@ -5,7 +5,7 @@
 //! once**, also at the same time on a worker that was paused and does not know yet that it was replaced. Bodies therefore may
 //! be repeated at any time, and give (run, step, epoch) to whomever they ask to act, who refuses lower epochs. Once a step has
 //! begun, the ones before it never run again. A run that fails is undone in reverse, beginning with the step that failed; one
-//! whose undo fails is stuck, and says so. Runs on one subject come one after the other, in the order in which they were asked
+//! whose undo fails is stuck, and says so; a human may send it on. Runs on one subject come one after the other, in the order in which they were asked
 //! for. What it refuses to know: what a step does.
 //!
 //! How: whoever takes a run raises its epoch; finishing a step is one transaction that checks run, owner, epoch and step,
@@ -20,6 +20,7 @@ mod heart;
 mod kind;
 mod live;
 mod outcome;
+mod retry;
 mod signal;
 mod view;
 
@@ -29,5 +30,6 @@ pub use engine::{NewRun, Runs, Settings, enqueue};
 pub use farshore_store::runs::State;
 pub use kind::{Body, Done, Effects, Kind, Step, StepContext};
 pub use outcome::{Next, Outcome};
+pub use retry::retry;
 pub use signal::Signal;
 pub use view::{RunView, StepState, StepView};

@@ -11,11 +11,14 @@ use crate::wire::run::{RunAnswer, RunsAnswer};
 
 const ONE: &str = "/v1/project/{project}/run/{id}";
 const OF_SERVICE: &str = "/v1/project/{project}/service/{service}/run";
+const RETRY: &str = "/v1/project/{project}/run/{id}/retry";
 const READ: Access = Access::Project(Permission::ServicesRead);
+const WRITE: Access = Access::Project(Permission::ServicesWrite);
 
 pub(super) fn routes() -> Vec<Route> {
     vec![
         route(Method::Get, ONE, "RunGet", READ, "A run, and how far it is").answered_by(get),
+        route(Method::Post, RETRY, "RunRetry", WRITE, "Sends on a run that is stuck").answered_by(retry),
         route(Method::Get, OF_SERVICE, "ServiceRunList", READ, "The newest runs of a service").answered_by(of_service),
     ]
 }
@@ -28,6 +31,11 @@ fn get(call: &Call) -> Result<RunAnswer> {
     // The id of a service begins with its name, which those that were terminated have no more.
     let began = run.subject.rsplit_once('-').map_or(run.subject.as_str(), |(name, _)| name);
     Ok(RunAnswer { run: shape::run::run(&run, name.unwrap_or(began)) })
+}
+
+fn retry(call: &Call) -> Result<RunAnswer> {
+    services::retry(call.control()?, &call.actor()?, call.project()?, call.path("id")?)?;
+    get(call)
 }
 
 fn of_service(call: &Call) -> Result<RunsAnswer> {

@@ -1,6 +1,6 @@
 //! The life of a service: made, backed up, forked, changed, powered off and on, terminated, brought back.
 
-use farshore_types::ServiceId;
+use farshore_types::{ErrorKind, ServiceId};
 use serde_json::{Value, json};
 
 use crate::site::Site;
@@ -201,4 +201,28 @@ pub fn what_is_seen_of_a_service(site: &Site) {
         assert!(text.contains(part), "{part}: {text}");
     }
     assert_eq!(site.ask_as(Some("nonsense"), "GET /metrics", &[], nothing).status, 401);
+}
+
+/// A creation whose undo fails is stuck until somebody sends it on.
+pub fn a_stuck_run_is_sent_on(site: &Site) {
+    let fail = |kind: Option<ErrorKind>| ["provision", "remove"].map(|verb| site.hosts.fail(verb, kind));
+    fail(Some(ErrorKind::Invalid));
+    let body = json!({"service_name": "jam", "service_type": "pg", "plan": "startup-4", "cloud": "local-north"});
+    site.ok("POST /v1/project/{project}/service", &["main"], &body);
+    let runs = || site.get(&format!("{SERVICE}/run"), &["main", "jam"])["runs"][0].clone();
+    let one = "/v1/project/{project}/run/{id}";
+    site.settle("jam");
+    assert_eq!(runs()["state"], "stuck", "{}", runs());
+    let id = runs()["id"].as_str().unwrap().to_string();
+    fail(None);
+    let sent = site.ok(&format!("POST {one}/retry"), &["main", &id], &Value::Null)["run"].clone();
+    assert_eq!((&sent["id"], &sent["service_name"]), (&json!(id), &json!("jam")));
+    site.settle("jam");
+    assert_eq!(site.get(one, &["main", &id])["run"]["state"], "failed");
+    let retry = format!("POST {one}/retry");
+    site.refused(409, &retry, &["main", &id], &Value::Null, &[&id, "is failed", "only a stuck one"]);
+    site.refused(404, &retry, &["main", "no-run"], &Value::Null, &["no-run"]);
+    let events = site.get("/v1/project/{project}/events", &["main"])["events"].to_string();
+    assert!(events.contains("service_run_retry"), "{events}");
+    site.ok(&format!("DELETE {SERVICE}"), &["main", "jam"], &Value::Null);
 }

@@ -28,6 +28,7 @@ fn every_route_is_asked_and_answers_what_the_document_says() {
         offer::what_can_be_created,
         life::a_service_is_made_backed_up_forked_powered_off_and_on,
         life::a_terminated_service_comes_back,
+        life::a_stuck_run_is_sent_on,
         life::what_is_seen_of_a_service,
         inside::databases_and_users,
         links::integrations_and_tags,

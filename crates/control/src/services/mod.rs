@@ -8,6 +8,7 @@ mod inhabitants;
 mod power;
 mod queries;
 mod read;
+mod retry;
 mod terminate;
 mod update;
 
@@ -20,6 +21,7 @@ pub use inhabitants::{
 pub use power::restored;
 pub use queries::queries;
 pub use read::{Notice, Overview, backups_of, get, in_project, list, log, overview, run, runs};
+pub use retry::retry;
 pub use terminate::{deleted, terminate, undelete};
 pub use update::{Patch, update};
 

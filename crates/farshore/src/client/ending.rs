@@ -20,7 +20,8 @@ pub fn failure(run: &Run) -> Option<Error> {
         "stuck" => {
             let error =
                 Error::new(ErrorKind::Bug, format!("{what} is stuck: it failed and could not be taken back: {why}"));
-            Some(error.hint(format!("somebody must look: farshore service logs {}", plain(&run.service_name))))
+            let (service, id) = (plain(&run.service_name), plain(&run.id));
+            Some(error.hint(format!("look at `farshore service logs {service}`, then `farshore run retry {id}`")))
         }
         _ => None,
     }

@@ -32,6 +32,7 @@ fn answer(asked: &Asked) -> Value {
         ("GET", "/service/pg-1-local-south") => json!({"service": service("RUNNING")}),
         ("GET", "/service/pg-1-local-south/run") => json!({"runs": []}),
         ("POST", "/service/pg-1/backups") => json!({"run": run("r7", "waiting", None)}),
+        ("POST", "/run/r7/retry") => json!({"run": run("r7", "undoing", None)}),
         ("POST", "/service/pg-1/logs") => json!({"logs": [{"time": "2026-11-21T10:15:00Z", "hostname": "pg-1-1",
             "unit": "postgresql", "msg": "ready"}], "offset": "1.1", "first_log_offset": "1.1"}),
         ("GET", "/service/pg-1/run") => json!({"runs": [run("r7", "done", None)]}),

@@ -124,6 +124,7 @@ fn others() -> Vec<Row> {
         ("project use main", "GET /project/main", Value::Null, &["export AIVEN_PROJECT=main"]),
         ("cloud list", "GET /project/main/clouds", Value::Null, &["Services can be in 1 region.", "local-north"]),
         ("run list pg-1", "GET /project/main/service/pg-1/run", Value::Null, &["Service pg-1 has 1 run.", "r7"]),
+        ("run retry r7", "POST /project/main/run/r7/retry", json!({}), &["goes on", "farshore run watch r7"]),
         ("run watch r7", "GET /project/main/run/r7", Value::Null, &["create pg-1 is done"]),
     ]
 }

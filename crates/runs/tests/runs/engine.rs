@@ -4,9 +4,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use farshore_runs::{Body, Done, Kind, NewRun, RunView, Runs, Settings, State, Step, StepContext, StepState};
+use farshore_runs::{Body, Done, Kind, NewRun, RunView, Runs, Settings, Signal, State, Step, StepContext, StepState};
 use farshore_store::Store;
-use farshore_types::{Clock, Error, Result, SystemClock, SystemEntropy};
+use farshore_types::{Clock, Error, ErrorKind, Result, SystemClock, SystemEntropy};
 use serde_json::{Value, json};
 
 use crate::{places, trace};
@@ -47,6 +47,14 @@ fn fail_once(context: &StepContext<World>) -> Result<Done> {
     match context.context().tries.fetch_add(1, Ordering::SeqCst) {
         0 => Err(Error::transient("not yet")),
         _ => act(context),
+    }
+}
+
+/// An undo that is kept out once.
+fn undo_unlocked(context: &StepContext<World>) -> Result<Done> {
+    match context.context().tries.fetch_add(1, Ordering::SeqCst) {
+        0 => Err(Error::denied("the door is locked")),
+        _ => undo(context),
     }
 }
 
@@ -109,6 +117,7 @@ fn kinds() -> Vec<Kind<World>> {
         kind("good", &[("a", act, Some(undo)), ("b", act, None)]),
         kind("failing", &[("a", act, Some(undo)), ("b", act, None), ("c", fail, Some(undo)), ("d", act, Some(undo))]),
         kind("stuck", &[("a", act, Some(fail)), ("b", fail, None)]),
+        kind("unlocked", &[("a", act, Some(undo_unlocked)), ("b", fail, Some(undo))]),
         kind("cut", &[("a", act, None), ("b", cut, None), ("c", act, None)]),
         kind("again", &[("a", fail_once, None)]),
         kind("panics", &[("a", act, Some(undo)), ("b", panics, None)]),
@@ -217,6 +226,33 @@ fn an_undo_that_fails_leaves_a_stuck_run_that_does_not_block_others() {
     assert_eq!(view.undo_error.as_deref(), Some("the door is closed (knock)"));
     assert_eq!(states(&view), [StepState::Undoing, StepState::Undone]);
     assert_eq!(stage.end(&stage.ask("good", "s")).state, State::Done);
+}
+
+#[test]
+fn a_stuck_run_is_sent_on_from_where_it_stopped_unless_a_later_one_has_worked_on_its_subject() {
+    for place in [Some(places::sqlite()), places::postgresql()].into_iter().flatten() {
+        goes_on_from_where_it_stopped(&Stage::at(place));
+    }
+}
+
+fn goes_on_from_where_it_stopped(stage: &Stage) {
+    let send_on = |id: &str| stage.store.write(|tx| farshore_runs::retry(tx, id, &Signal::default()));
+    let stuck = stage.ask("unlocked", "s");
+    assert_eq!(stage.end(&stuck).state, State::Stuck);
+    assert!(stage.world.tries.load(Ordering::SeqCst) > 0, "the door is open from now on");
+    send_on(&stuck).unwrap();
+    let view = stage.end(&stuck);
+    assert_eq!((view.state, view.undo_error), (State::Failed, None));
+    assert_eq!(view.error.unwrap().message, "the door is closed", "why it was undone stays");
+    assert_eq!(stage.log(), "a !b -b -a", "no step is undone twice");
+    let refused = send_on(&stuck).unwrap_err();
+    assert!(refused.kind() == ErrorKind::Conflict && refused.to_string().contains("is failed"), "{refused}");
+    let old = stage.ask("stuck", "t");
+    assert_eq!(stage.end(&old).state, State::Stuck);
+    stage.end(&stage.ask("good", "t"));
+    let refused = send_on(&old).unwrap_err();
+    assert!(refused.kind() == ErrorKind::Conflict && refused.to_string().contains("later"), "{refused}");
+    assert_eq!(stage.runs.view(&old).unwrap().state, State::Stuck);
 }
 
 #[test]

@@ -60,6 +60,7 @@ mod tests {
             "farshore user password-reset pg-1 dora --password-file new",
             "farshore user delete pg-1 dora",
             "farshore run list pg-1",
+            "farshore run retry 0123",
             "farshore run watch 0123 --timeout-s 5",
         ] {
             assert!(parses(line), "{line}");

@@ -178,6 +178,12 @@ pub enum RunVerb {
         /// The service.
         service: String,
     },
+    /// Send on a run that is stuck, once what stood in its way is gone: it tries again to take back what it did.
+    #[command(after_help = "Example:\n  farshore run retry 0123456789abcdef")]
+    Retry {
+        /// The run.
+        id: String,
+    },
     /// Show how far a run is until it ends. Exit status 0 only if it ended well.
     #[command(after_help = "Examples:\n  farshore run list pg-1\n  farshore run watch 0123456789abcdef")]
     Watch {

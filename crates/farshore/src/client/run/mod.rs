@@ -1,6 +1,7 @@
 //! `farshore run`: what the platform does and has done, one verb per file.
 
 mod list;
+mod retry;
 pub mod watch;
 
 use std::process::ExitCode;
@@ -14,6 +15,7 @@ use super::caller::Client;
 pub fn run(client: &Client, verb: &RunVerb) -> Result<ExitCode> {
     match verb {
         RunVerb::List { service } => list::run(client, service),
+        RunVerb::Retry { id } => retry::run(client, id),
         RunVerb::Watch { id, timeout_s } => watch::run(client, id, *timeout_s),
     }
 }

@@ -1,4 +1,4 @@
-//! What everybody may do: ask for a run, ask it to end, forget old ones.
+//! What everybody may do: ask for a run, ask it to end, send on a stuck one, forget old ones.
 
 use farshore_types::Result;
 
@@ -44,6 +44,21 @@ pub fn cancel(tx: &mut Tx<'_>, id: &str) -> Result<Option<Run>> {
     )?;
     tx.execute("UPDATE runs SET cancel = 1, retry_at = NULL WHERE id = $1 AND finished_at IS NULL", values![id])?;
     get(tx, id)
+}
+
+/// Takes a stuck run up again where it stopped, as if its step had not been tried; whether it was stuck, and the newest of its subject.
+pub fn reopen(tx: &mut Tx<'_>, id: &str) -> Result<bool> {
+    let now = tx.now();
+    let changed = tx.execute(
+        "UPDATE runs SET state = CASE WHEN undo_started_at IS NULL THEN 'waiting' ELSE 'undoing' END,
+             undo_started_at = CASE WHEN undo_started_at IS NULL THEN undo_started_at ELSE $2 END,
+             step_started_at = $2, tries = 0, retry_at = NULL, undo_error = NULL, owner = NULL, beat = beat + 1,
+             finished_at = NULL
+         WHERE id = $1 AND state = 'stuck' AND NOT EXISTS (
+             SELECT 1 FROM runs later WHERE later.subject = runs.subject AND later.sequence > runs.sequence)",
+        values![id, now],
+    )?;
+    Ok(changed == 1)
 }
 
 /// Forgets the finished runs of a subject but the newest `keep`, with their journals; how many.

@@ -7,7 +7,7 @@ mod hold;
 mod row;
 mod steps;
 
-pub use ask::{Asked, cancel, forget, insert};
+pub use ask::{Asked, cancel, forget, insert, reopen};
 pub use find::{free, get, of_subject, owned, unfinished_of_subject};
 pub use hold::{Fence, Holding, beat, claim, save};
 pub use row::{Bytes, Fault, Run, Situation, State};
