@@ -43,6 +43,13 @@ class Projects(Case):
         self.ok("project", "delete", name)
         self.assertNotIn(name, self.ok("project", "list").out)
 
+    def test_the_account_and_its_organization_are_listed(self):
+        project = self.platform.call("GET", "/project/main")["project"]
+        self.assertIn(project["account_id"], self.ok("account", "list", "--json").out)
+        if self.avn.number >= (4,):
+            rows = self.table(self.ok("organization", "list"), "organization_name", "organization_id", "account_id", "tier")
+            self.assertTrue(any(project["organization_id"] in row for row in rows), rows)
+
     def test_an_unknown_project_is_said_to_be_unknown(self):
         self.fails("project", "switch", "no-such", saying="Project 'no-such' does not exist, available projects: ")
         self.fails_with(404, "service", "list", "--project", "no-such", saying="no-such")

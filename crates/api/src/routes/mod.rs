@@ -2,6 +2,8 @@
 
 #![allow(clippy::needless_pass_by_value, reason = "a body belongs to its handler, whether or not parts of it are kept")]
 
+mod accounts;
+mod alerts;
 mod backups;
 mod catalog;
 mod databases;
@@ -37,6 +39,7 @@ pub fn table() -> Vec<Route> {
     for routes in [
         users::routes(),
         tokens::routes(),
+        accounts::routes(),
         projects::routes(),
         members::routes(),
         tags::routes(),
@@ -46,6 +49,7 @@ pub fn table() -> Vec<Route> {
         backups::routes(),
         regions::routes(),
         observe::routes(),
+        alerts::routes(),
         databases::routes(),
         service_users::routes(),
         pools::routes(),

@@ -1,21 +1,20 @@
 //! Projects, each with its certificate authority. One that the caller is no member of is answered like one that is not there.
 
 use farshore_control::projects::{self, NewProject, Patch};
-use farshore_control::{bootstrap, contacts, pki, tags};
+use farshore_control::{contacts, pki, tags};
+use farshore_types::Result;
 use farshore_types::access::Permission;
-use farshore_types::{Error, Result};
 
+use super::accounts::may_be_ours;
 use crate::call::Call;
 use crate::route::{Access, Method, Route, route};
 use crate::shape;
-use crate::wire::account::organization::OrganizationAnswer;
 use crate::wire::account::project::{CaAnswer, ProjectAnswer, ProjectCreate, ProjectUpdate, ProjectsAnswer};
-use crate::wire::common::{Message, Time, addresses};
+use crate::wire::common::{Message, addresses};
 
 const ALL: &str = "/v1/project";
 const ONE: &str = "/v1/project/{project}";
 const CA: &str = "/v1/project/{project}/kms/ca";
-const ORGANIZATION: &str = "/v1/organization/{organization}";
 const READ: Access = Access::Project(Permission::ServicesRead);
 const WRITE: Access = Access::Project(Permission::ProjectWrite);
 const MINE: Access = Access::Authenticated;
@@ -30,8 +29,6 @@ pub(super) fn routes() -> Vec<Route> {
         route(Method::Delete, ONE, "ProjectDelete", WRITE, "Deletes a project without services").answered_by(delete),
         route(Method::Get, CA, "ProjectKmsGetCA", READ, "The certificate that signs those of the services' servers")
             .answered_by(ca),
-        route(Method::Get, ORGANIZATION, "OrganizationGet", MINE, "The organization of this platform")
-            .answered_by(organization),
     ]
 }
 
@@ -90,32 +87,4 @@ fn ca(call: &Call) -> Result<CaAnswer> {
     let control = call.control()?;
     let membership = projects::get(control, call.user()?, call.project()?)?;
     Ok(CaAnswer { certificate: pki::ca_certificate(control, &membership.project.id)? })
-}
-
-fn organization(call: &Call) -> Result<OrganizationAnswer> {
-    must_be_ours(call.path("organization")?)?;
-    let begun = Time(bootstrap::begun_at(call.control()?)?);
-    Ok(OrganizationAnswer {
-        organization_id: shape::project::ORGANIZATION.to_string(),
-        organization_name: shape::project::ACCOUNT_NAME.to_string(),
-        account_id: shape::project::ACCOUNT.to_string(),
-        create_time: begun,
-        update_time: begun,
-        tier: "business".to_string(),
-    })
-}
-
-/// The older Go client sends an empty text where no account is meant.
-fn may_be_ours(id: Option<&str>) -> Result<()> {
-    id.filter(|id| !id.is_empty()).map_or(Ok(()), must_be_ours)
-}
-
-/// A platform is one account, in one organization.
-fn must_be_ours(id: &str) -> Result<()> {
-    if [shape::project::ACCOUNT, shape::project::ORGANIZATION].contains(&id) {
-        return Ok(());
-    }
-    let shown: String = id.chars().take(64).collect();
-    let hint = format!("this platform has the account {} alone", shape::project::ACCOUNT);
-    Err(Error::missing(format!("account {shown:?} does not exist")).hint(hint))
 }

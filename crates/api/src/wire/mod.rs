@@ -6,6 +6,7 @@
 //! ignored.
 
 pub mod account;
+pub mod alert;
 pub mod catalog;
 pub mod cloud;
 pub mod common;

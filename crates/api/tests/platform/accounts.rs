@@ -90,6 +90,14 @@ pub fn projects_and_members(site: &Site) {
     assert_eq!((&organization["account_id"], &organization["tier"]), (&json!(account), &json!("business")));
     let begun = site.get("/v1/me", &[])["user"]["create_time"].clone();
     assert_eq!((&organization["create_time"], &organization["update_time"]), (&begun, &begun));
+    assert_eq!(site.get("/v1/organizations", &[])["organizations"], json!([organization]));
+    let accounts = site.get("/v1/account", &[])["accounts"].clone();
+    assert_eq!(accounts, json!([site.get("/v1/account/{account}", &[account])["account"]]));
+    assert_eq!(accounts[0]["organization_id"], organization["organization_id"]);
+    for path in ["/v1/account/{account}", "/v1/organization/{organization}"] {
+        site.refused(404, &format!("GET {path}"), &["other"], &Value::Null, &["other", account]);
+    }
+    assert_eq!(site.get("/v1/project/{project}/alerts", &["second"]), json!({"alerts": []}));
 
     farshore_control::people::create(&site.control, "guest@example.org", "Guest", None).unwrap();
     let invite = json!({"user_email": "guest@example.org", "member_type": "read_only"});

@@ -27,6 +27,8 @@ pub fn databases_and_users(site: &Site) {
     site.refused(404, &one, &["main", "life", "shop"], nothing, &["shop"]);
     site.refused(403, &one, &["main", "life", "defaultdb"], nothing, &["defaultdb"]);
 
+    assert_eq!(site.get(&format!("{SERVICE}/alerts"), &names), json!({"alerts": []}));
+    site.refused(404, &format!("GET {SERVICE}/alerts"), &["main", "nowhere"], nothing, &["nowhere"]);
     let user = format!("{SERVICE}/user/{{username}}");
     let clerk = ["main", "life", "clerk"];
     let password = || site.get(&user, &clerk)["user"]["password"].as_str().unwrap().to_string();

@@ -5,7 +5,7 @@ use farshore_api::wire::account::{organization, project, token, user};
 use farshore_api::wire::service::{
     answer, backup, database, log, maintenance, metric, migration, pool, progress, query, task,
 };
-use farshore_api::wire::{catalog, cloud, common, deleted, event, integration, network, run, service, tag};
+use farshore_api::wire::{alert, catalog, cloud, common, deleted, event, integration, network, run, service, tag};
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::Value;
@@ -179,6 +179,14 @@ fn what_is_told_about_a_service_has_the_documented_keys() {
         "service_id service_name service_type plan cloud_name create_time delete_time kept_until",
     );
     check::<query::QueriesAnswer>("queries");
+    check::<alert::AlertsAnswer>("alerts");
+    check::<organization::OrganizationsAnswer>("organizations");
+    check::<organization::AccountsAnswer>("accounts");
+    check::<organization::AccountAnswer>("account");
+    check::<organization::Account>(
+        "account_id account_name account_owner_team_id create_time update_time features is_account_owner is_account_member \
+         organization_id primary_billing_group_id root_account_id tenant_id",
+    );
     check::<organization::OrganizationAnswer>(
         "organization_id organization_name account_id create_time update_time tier",
     );
