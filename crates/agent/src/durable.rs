@@ -9,6 +9,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use farshore_types::error::ErrorContext;
 use farshore_types::{Error, Result};
@@ -70,6 +71,11 @@ pub fn sync_directory(directory: &Path) -> Result<()> {
     opened.sync_all().doing("sync", directory.display())
 }
 
+/// How long a lock may be held by a program that is being started.
+const LOCK_PATIENCE: Duration = Duration::from_millis(500);
+/// How often it is looked whether it is free.
+const LOCK_LOOK: Duration = Duration::from_millis(10);
+
 /// An exclusive lock on a file; given back when dropped or when the process dies, never inherited by programs.
 #[derive(Debug)]
 pub struct Lock {
@@ -77,12 +83,20 @@ pub struct Lock {
 }
 
 impl Lock {
-    /// Takes the lock or says at once that somebody else has it (`Busy`).
+    /// Takes the lock or says that somebody else has it (`Busy`). A program that is being started shares all our files for some
+    /// milliseconds, those that were closed meanwhile too: so long it is waited.
+    #[allow(clippy::disallowed_methods, reason = "a lock has no clock of its own, and nothing wakes who waits for one")]
     pub fn take(path: &Path) -> Result<Lock> {
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(false).mode(0o600);
         let file = options.open(path).doing("open", path.display())?;
-        match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        let begun = Instant::now();
+        let mut outcome = rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive);
+        while outcome == Err(rustix::io::Errno::WOULDBLOCK) && begun.elapsed() < LOCK_PATIENCE {
+            std::thread::sleep(LOCK_LOOK);
+            outcome = rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive);
+        }
+        match outcome {
             Ok(()) => Ok(Lock { _file: file }),
             Err(rustix::io::Errno::WOULDBLOCK) => {
                 let what = format!("{} is locked by another agent", path.display());

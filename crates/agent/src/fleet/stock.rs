@@ -131,7 +131,8 @@ pub fn read(ground: &Ground, region: &Region, service: &ServiceId) -> Result<Sto
     // Backups whose log goes on to the same end restore one stretch of moments.
     let mut end = None;
     for window in &found.windows {
-        let (from, to) = (window.reach.from_time, window.reach.to_time);
+        // Where the log ends with the backup there is one moment, and the lower bound is what holds everything before it.
+        let (from, to) = (window.reach.from_time.min(window.reach.to_time), window.reach.to_time);
         let same = end == Some((window.stream.as_str(), window.reach.to));
         end = Some((window.stream.as_str(), window.reach.to));
         match stock.windows.last_mut() {
@@ -157,7 +158,10 @@ pub fn expire(ground: &Ground, region: &Region, service: &ServiceId, keep: Keep)
     let windows: Vec<retention::Window> = found
         .windows
         .iter()
-        .map(|window| retention::Window { from: window.reach.from_time, to: window.reach.to_time })
+        .map(|window| retention::Window {
+            from: window.reach.from_time,
+            to: window.reach.to_time.max(window.reach.from_time),
+        })
         .collect();
     let now = ground.host.clock.now();
     let expire: Vec<BackupId> = retention::choose(&candidates, keep, now, &windows).expire;

@@ -16,8 +16,11 @@ pub struct Stored {
     pub facts: Facts,
     /// Consistent from here on.
     pub stop: Position,
-    /// The server's clock at the stop.
+    /// The server's clock after the stop: nothing before the stop is newer.
     pub stop_time: Timestamp,
+    /// The server's clock before the stop: everything that was acknowledged by then lies before it. Earlier versions did not keep it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub safe_time: Option<Timestamp>,
     /// Tablespaces and their places on the source.
     pub tablespaces: Vec<Tablespace>,
 }

@@ -30,6 +30,8 @@ use super::takers::Taker;
 
 /// How long the log up to the backup's stop may take to become durable.
 const LOG_PATIENCE: Duration = Duration::from_secs(600);
+/// How long we wait at most until the log tells a moment after the backup.
+const TOLD_PATIENCE: Duration = Duration::from_secs(5);
 /// How often we look meanwhile whether we shall stop.
 const LOG_LOOK: Duration = Duration::from_millis(500);
 
@@ -192,14 +194,29 @@ impl TakeBackup {
         let tablespaces = snapshot.tablespaces().to_vec();
         let closed = snapshot.close()?;
         let from = facts.start.aligned_down(u64::from(facts.server.wal_segment_size));
+        let archiver = match &stretch {
+            Stretch::Archived(horizon) => Some(horizon.clone()),
+            Stretch::Own(_) => None,
+        };
         stretch.finish(self, facts.timeline, from, closed.stop, progress)?;
+        if let Some(horizon) = archiver {
+            // So that moments can be restored as soon as there is a backup. The backup is as good without it.
+            horizon.change(|durable| durable.wanted = durable.wanted.max(closed.stop_time));
+            horizon.wait(TOLD_PATIENCE, |durable| durable.moment >= closed.stop_time);
+        }
         let (range, stream) = ((from, closed.stop), self.stream());
         let objects = chains::objects(&self.vault.repository, &stream, facts.timeline, range)?;
         let hole = || Error::transient(format!("the journal has a hole between {from} and {}", closed.stop));
         let objects = objects.ok_or_else(hole).doing("close", "the backup")?;
         let journal = objects.into_iter().map(|(name, size)| (name.to_string(), size)).collect();
         let needs = Needs { stream, timeline: facts.timeline, from, to: closed.stop };
-        let stored = Stored { facts, stop: closed.stop, stop_time: closed.stop_time, tablespaces };
+        let stored = Stored {
+            facts,
+            stop: closed.stop,
+            stop_time: closed.stop_time,
+            safe_time: Some(closed.safe_time),
+            tablespaces,
+        };
         let (stop, finished, engine) = (closed.stop, closed.stop_time, stored.to_json()?);
         Ok(Closing { files: closed.files, engine, started, finished, stop, needs: Some(needs), journal })
     }

@@ -138,7 +138,8 @@ impl Journal {
             newest = further;
         }
         stretches.sort_by_key(|chain| chain.timeline);
-        let to_time = |chain: &Chain| chain.moment.max(stored.stop_time);
+        // Not the clock after the stop: what was acknowledged between the two may lie behind the stop, in log that is not here.
+        let to_time = |chain: &Chain| chain.moment.max(stored.safe_time.unwrap_or(stored.stop_time));
         let branch = |chain: &&Chain| Branch { timeline: chain.timeline, to: chain.to, to_time: to_time(chain) };
         let reach = Reach { from: stop, from_time: stored.stop_time, to: newest.to, to_time: to_time(newest) };
         let (branches, broken) = (stretches.iter().map(branch).collect(), self.broken(stop, newest, reach.to_time));
@@ -279,8 +280,10 @@ impl Windows {
                 _ => spans.push(window.reach),
             }
         }
-        let text =
-            |reach: &Reach| format!("from {} ({}) to {} ({})", reach.from_time, reach.from, reach.to_time, reach.to);
+        let text = |reach: &Reach| match reach.to_time < reach.from_time {
+            true => format!("to the end of a backup, {} ({}), and no further", reach.from_time, reach.from),
+            false => format!("from {} ({}) to {} ({})", reach.from_time, reach.from, reach.to_time, reach.to),
+        };
         let spans: Vec<String> = spans.iter().map(text).collect();
         let what = format!("{target} cannot be restored: what can be goes {}{}", spans.join(", and "), self.left_out());
         Error::invalid(what).hint("choose a moment inside")

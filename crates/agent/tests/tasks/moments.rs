@@ -110,6 +110,30 @@ fn a_moment_just_after_a_backup_is_recovered_from_the_backup_before_it() {
     protection.stop().unwrap();
 }
 
+#[test]
+fn what_was_acknowledged_before_the_end_of_a_window_lies_inside_it_also_where_no_log_follows_the_backup() {
+    let world = World::new(&installation());
+    let load = Load::start(&world.cluster.settings(), seed());
+    for _ in 0..samples(5, 40) {
+        load.advance(20);
+        world.region.back_up(&world.cluster);
+    }
+    load.advance(20);
+    let (known, order) = (load.stop(), world.order());
+    let windows = Windows::read(&world.region.reopened()).unwrap();
+    for window in &windows.windows {
+        let reach = window.reach;
+        let early = known.acknowledged_before(reach.to_time);
+        let lost = order.commits().find(|(at, xid, _)| *at >= reach.to && early.contains(xid));
+        assert_eq!(lost, None, "acknowledged before {}, and not before {}", reach.to_time, reach.to);
+        assert!(reach.to_time < reach.from_time, "no moment after the backup is sure: {reach:?}");
+    }
+    let newest = windows.windows.last().unwrap().reach;
+    let error = windows.choose(&target(TargetKind::Time(newest.from_time), true)).unwrap_err().to_string();
+    assert!(error.contains("to the end of a backup"), "{error}");
+    assert_eq!(windows.choose(&Target::latest()).unwrap().reach, newest);
+}
+
 fn random_targets(installation: &Installation, count: usize, seed: u64) {
     println!("seed {seed}");
     let world = World::new(installation);

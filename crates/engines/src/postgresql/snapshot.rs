@@ -72,6 +72,8 @@ pub struct Closed {
     pub stop: Position,
     /// The server's clock after the stop: no earlier moment can be recovered from this backup.
     pub stop_time: Timestamp,
+    /// Everything that was acknowledged before this moment lies before the stop.
+    pub safe_time: Timestamp,
     /// `backup_label`, `tablespace_map` if there are tablespaces, `global/pg_control`: to be restored in this order.
     pub files: Vec<ClosingFile>,
     /// The content of `pg_control`.
@@ -172,6 +174,8 @@ impl Snapshot {
 
     fn stop(&mut self, control: Control, control_bytes: Vec<u8>) -> Result<Closed> {
         self.check_control(&control)?;
+        // Before the stop: what was acknowledged by then lies before its position. The clock after it says the same of nothing.
+        let safe_time = Moment::read(&mut self.connection)?.time;
         let sql = match self.facts.server.major() {
             ..=14 => "SELECT lsn::text, labelfile, spcmapfile FROM pg_stop_backup(false, false)",
             15.. => "SELECT lsn::text, labelfile, spcmapfile FROM pg_backup_stop(false)",
@@ -193,7 +197,7 @@ impl Snapshot {
             }
             files.push(ClosingFile { path: path.to_string(), mode: CLOSING_MODE, content });
         }
-        Ok(Closed { stop, stop_time, files, control })
+        Ok(Closed { stop, safe_time, stop_time, files, control })
     }
 
     fn check_control(&self, control: &Control) -> Result<()> {

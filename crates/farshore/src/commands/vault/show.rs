@@ -40,6 +40,10 @@ pub fn run(store: &StoreArgs, text: &str, files: bool, as_json: bool, clock: Arc
         units::bytes(sizes.new)
     ));
     match window {
+        Some(window) if window.reach.to_time < window.reach.from_time => output::say(&format!(
+            "  restores  to its own end, {} (position {}, timeline {}): no later log is here",
+            window.reach.from_time, window.reach.from, window.timeline.0
+        )),
         Some(window) => output::say(&format!(
             "  restores  to any moment from {} to {} (positions {} to {}, timeline {})",
             window.reach.from_time, window.reach.to_time, window.reach.from, window.reach.to, window.timeline.0
