@@ -11,7 +11,8 @@ if [ "${CI:-}" = true ]; then
   export CARGO_INCREMENTAL=0 CARGO_TERM_COLOR=never
 fi
 
-cargo test --workspace "${locked[@]}"
+# One run shows everything that fails.
+cargo test --workspace --no-fail-fast "${locked[@]}"
 
 # The independent reader of docs/format.md, in Python.
 if [ -n "${FARSHORE_TEST_PYTHON:-}" ]; then

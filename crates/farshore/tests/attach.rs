@@ -146,6 +146,9 @@ fn a_role_with_only_the_printed_rights_protects_and_a_killed_agent_is_started_ag
     for round in 1..=support::samples(3, 20) {
         let mut attached = world.attach();
         world.cluster.sql(&format!("INSERT INTO t VALUES ({round})"));
+        if round == 1 {
+            wait_until("there is a backup", || attached.status().is_some_and(|status| status.backups > 0));
+        }
         let status = attached.await_archived();
         assert_eq!((status.breaks, status.trouble), (0, None));
         attached.kill();
