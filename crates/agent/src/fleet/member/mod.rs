@@ -178,7 +178,10 @@ impl Member {
 
     /// See [`super::Fleet::observe`].
     pub fn observe(&self) -> Result<Observed> {
-        if let Ok(mut state) = self.state.try_lock() {
+        // Whoever tends the node shows it, too: who asks again and again must not keep the lock from it.
+        if !self.tended.load(Ordering::SeqCst)
+            && let Ok(mut state) = self.state.try_lock()
+        {
             self.show(&mut state);
         }
         let mut shown = lock(&self.shown).clone();
