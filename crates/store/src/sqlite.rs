@@ -29,6 +29,10 @@ const FILE_MODE: u32 = 0o600;
 const SETTINGS: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; \
     PRAGMA wal_autocheckpoint = 1000; PRAGMA trusted_schema = OFF;";
 
+/// How often a store that is being opened by others, too, is tried, and the pause in between.
+const OPEN_TRIES_MAX: u32 = 20;
+const OPEN_PAUSE: Duration = Duration::from_millis(25);
+
 /// Makes the file if it is absent, and closes it to everybody else. SQLite gives its log the same rights.
 pub fn create(path: &Path) -> Result<()> {
     let made = OpenOptions::new().write(true).create_new(true).mode(FILE_MODE).open(path);
@@ -47,10 +51,23 @@ pub struct Sqlite {
 }
 
 impl Sqlite {
-    /// For [`Access::Write`].
+    /// For [`Access::Write`]. Of two that turn an empty file to its write-ahead log at once SQLite refuses one without waiting, lest
+    /// both wait for each other: that one tries again.
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "nothing wakes who was refused, and a store that is being opened has no clock yet"
+    )]
     pub fn open_writer(path: &Path) -> Result<Self> {
         let sqlite = Sqlite::open(path)?;
-        sqlite.connection.execute_batch(SETTINGS).map_err(sorted).doing("open the store", path.display())?;
+        let mut outcome = sqlite.connection.execute_batch(SETTINGS).map_err(sorted);
+        for _ in 1..OPEN_TRIES_MAX {
+            if !outcome.as_ref().is_err_and(|error| error.kind() == ErrorKind::Transient) {
+                break;
+            }
+            std::thread::sleep(OPEN_PAUSE);
+            outcome = sqlite.connection.execute_batch(SETTINGS).map_err(sorted);
+        }
+        outcome.doing("open the store", path.display())?;
         Ok(sqlite)
     }
 
