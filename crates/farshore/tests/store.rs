@@ -91,6 +91,10 @@ fn whole(world: &World) {
     assert!(figure("objects") > 0 && figure("pages") > 0 && figure("bytes") > 0);
     let (shown, _) = world.ask(&["vault", "show"]);
     assert!(shown["window"]["from"].as_str().is_some_and(|from| from.starts_with("0/")), "{shown:#}");
+    let mut show = Command::new(BINARY);
+    world.at(show.args(["vault", "show"]));
+    let said = String::from_utf8(show.output().unwrap().stdout).unwrap();
+    assert!(said.contains("restores  to its own end, "), "no log follows it: {said}");
 }
 
 fn wrong_words(world: &World) {

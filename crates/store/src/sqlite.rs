@@ -9,7 +9,7 @@ use std::io;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use farshore_types::error::ErrorContext;
 use farshore_types::{Error, ErrorKind, Result};
@@ -29,8 +29,7 @@ const FILE_MODE: u32 = 0o600;
 const SETTINGS: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; \
     PRAGMA wal_autocheckpoint = 1000; PRAGMA trusted_schema = OFF;";
 
-/// How often a store that is being opened by others, too, is tried, and the pause in between.
-const OPEN_TRIES_MAX: u32 = 20;
+/// The pause between two tries to open a store that is being opened by others, too.
 const OPEN_PAUSE: Duration = Duration::from_millis(25);
 
 /// Makes the file if it is absent, and closes it to everybody else. SQLite gives its log the same rights.
@@ -52,23 +51,22 @@ pub struct Sqlite {
 
 impl Sqlite {
     /// For [`Access::Write`]. Of two that turn an empty file to its write-ahead log at once SQLite refuses one without waiting, lest
-    /// both wait for each other: that one tries again.
+    /// both wait for each other: that one tries again, for as long as a writer waits.
     #[allow(
         clippy::disallowed_methods,
         reason = "nothing wakes who was refused, and a store that is being opened has no clock yet"
     )]
     pub fn open_writer(path: &Path) -> Result<Self> {
         let sqlite = Sqlite::open(path)?;
-        let mut outcome = sqlite.connection.execute_batch(SETTINGS).map_err(sorted);
-        for _ in 1..OPEN_TRIES_MAX {
-            if !outcome.as_ref().is_err_and(|error| error.kind() == ErrorKind::Transient) {
-                break;
+        let begun = Instant::now();
+        loop {
+            match sqlite.run(SETTINGS) {
+                Err(error) if error.kind() == ErrorKind::Transient && begun.elapsed() < WRITER_WAIT_MAX => {
+                    std::thread::sleep(OPEN_PAUSE);
+                }
+                ended => return ended.doing("open the store", path.display()).map(|()| sqlite),
             }
-            std::thread::sleep(OPEN_PAUSE);
-            outcome = sqlite.connection.execute_batch(SETTINGS).map_err(sorted);
         }
-        outcome.doing("open the store", path.display())?;
-        Ok(sqlite)
     }
 
     /// For [`Access::Read`].

@@ -37,7 +37,7 @@ pub use certificate::Certificate;
 pub use ground::{Ground, Stores};
 pub use observe::{Observed, Server};
 pub use order::{Order, Region};
-pub use report::{Address, Recovered, Restore, Taken, Wish};
+pub use report::{Address, Recovered, Restore, Taken};
 pub use stock::{Held, Stock};
 
 use ground::{order_file, orders, stored_file};
@@ -139,16 +139,16 @@ impl Fleet {
         self.ordered(order)?.restore(order, certificate, restore, progress)
     }
 
-    /// Takes a backup of a running node, one at a time; a wish that this agent has fulfilled already is answered with what was
+    /// Takes a backup of a running node, one at a time; the last `request`, made again of the same agent, is answered with what was
     /// taken for it. `progress` counts bytes and may ask to stop, also while another backup is waited for.
     pub fn take_backup(
         &self,
         service: &ServiceId,
         generation: Generation,
-        wish: &Wish,
+        request: &str,
         progress: &Progress,
     ) -> Result<Taken> {
-        self.member(service)?.take_backup(generation, wish, progress)
+        self.member(service)?.take_backup(generation, request, progress)
     }
 
     /// Stops a node's server and ships its log to the very end; a server that is down and whose log is not in the store to its end is

@@ -53,15 +53,6 @@ pub struct Recovered {
     pub work: (u64, u64, f64, f64),
 }
 
-/// A backup that is asked for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wish {
-    /// Who asks. The same, asked again of the same agent, is answered with the backup that was taken for it.
-    pub request: String,
-    /// Whether every byte is put.
-    pub full: bool,
-}
-
 /// A backup that was taken.
 #[derive(Debug, Clone)]
 pub struct Taken {

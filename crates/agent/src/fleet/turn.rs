@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use farshore_types::{Progress, Result};
 
-use super::report::{Taken, Wish};
+use super::report::Taken;
 
 /// How often somebody who waits for its turn looks whether it is to stop.
 const TURN_LOOK: Duration = Duration::from_secs(1);
@@ -24,25 +24,25 @@ pub struct Turn {
 #[derive(Debug, Default)]
 struct Taking {
     under_way: bool,
-    last: Option<(Wish, Taken)>,
+    last: Option<(String, Taken)>,
 }
 
 impl Turn {
-    /// Has `take` carried out when nobody else is at it; a wish that was fulfilled last is not fulfilled again.
-    pub fn fulfil(&self, wish: &Wish, progress: &Progress, take: impl FnOnce() -> Result<Taken>) -> Result<Taken> {
+    /// Has `take` carried out when nobody else is at it; the request that was fulfilled last is not carried out again.
+    pub fn fulfil(&self, request: &str, progress: &Progress, take: impl FnOnce() -> Result<Taken>) -> Result<Taken> {
         let mut state = self.taking();
         while state.under_way {
             progress.go_on()?;
             state = self.ended.wait_timeout(state, TURN_LOOK).unwrap_or_else(PoisonError::into_inner).0;
         }
-        if let Some((_, taken)) = state.last.as_ref().filter(|(last, _)| last == wish) {
+        if let Some((_, taken)) = state.last.as_ref().filter(|(last, _)| last == request) {
             return Ok(taken.clone());
         }
         state.under_way = true;
         drop(state);
         let _over = Over(self);
         let taken = take()?;
-        self.taking().last = Some((wish.clone(), taken.clone()));
+        self.taking().last = Some((request.to_string(), taken.clone()));
         Ok(taken)
     }
 
@@ -70,10 +70,6 @@ mod tests {
 
     use super::*;
 
-    fn wish(request: &str) -> Wish {
-        Wish { request: request.to_string(), full: false }
-    }
-
     fn taken(name: &str) -> Taken {
         Taken { name: name.to_string(), raw_bytes: 1, new_bytes: 1, full_because: None, bad_pages: 0 }
     }
@@ -83,7 +79,7 @@ mod tests {
         let (turn, begun, go, takes) = (Turn::default(), Barrier::new(2), Barrier::new(2), AtomicUsize::new(0));
         let names = std::thread::scope(|scope| {
             let first = scope.spawn(|| {
-                turn.fulfil(&wish("run-1"), &Progress::default(), || {
+                turn.fulfil("run-1", &Progress::default(), || {
                     takes.fetch_add(1, Ordering::SeqCst);
                     begun.wait();
                     go.wait();
@@ -92,7 +88,7 @@ mod tests {
             });
             begun.wait();
             let second = scope.spawn(|| {
-                turn.fulfil(&wish("run-1"), &Progress::default(), || {
+                turn.fulfil("run-1", &Progress::default(), || {
                     takes.fetch_add(1, Ordering::SeqCst);
                     Ok(taken("two"))
                 })
@@ -106,13 +102,11 @@ mod tests {
     #[test]
     fn a_request_that_failed_and_one_that_is_new_are_carried_out() {
         let (turn, progress) = (Turn::default(), Progress::default());
-        turn.fulfil(&wish("run-1"), &progress, || Err(Error::busy("not now"))).unwrap_err();
+        turn.fulfil("run-1", &progress, || Err(Error::busy("not now"))).unwrap_err();
         let table = [("run-1", "one", "one"), ("run-1", "two", "one"), ("run-2", "three", "three")];
         for (request, brings, expect) in table {
-            assert_eq!(turn.fulfil(&wish(request), &progress, || Ok(taken(brings))).unwrap().name, expect);
+            assert_eq!(turn.fulfil(request, &progress, || Ok(taken(brings))).unwrap().name, expect);
         }
-        let full = Wish { full: true, ..wish("run-2") };
-        assert_eq!(turn.fulfil(&full, &progress, || Ok(taken("four"))).unwrap().name, "four");
     }
 
     #[test]
@@ -120,7 +114,7 @@ mod tests {
         let (turn, progress) = (Turn::default(), Progress::default());
         turn.taking().under_way = true;
         progress.stop();
-        let stopped = turn.fulfil(&wish("run-1"), &progress, || Ok(taken("one"))).unwrap_err();
+        let stopped = turn.fulfil("run-1", &progress, || Ok(taken("one"))).unwrap_err();
         assert_eq!(stopped.kind(), farshore_types::ErrorKind::Busy);
     }
 }

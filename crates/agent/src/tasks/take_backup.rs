@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use farshore_engines::postgresql::server::Facts;
-use farshore_engines::postgresql::snapshot::{Checkpoint, Options, Snapshot};
+use farshore_engines::postgresql::snapshot::{Checkpoint, Closed, Options, Snapshot};
 use farshore_engines::postgresql::wire::{Connection, Settings as Server};
 use farshore_types::error::ErrorContext;
 use farshore_types::{Clock, Entropy, Error, ErrorKind, Position, Progress, Result};
@@ -25,6 +25,7 @@ use farshore_vault::read::OpenBackup;
 use farshore_vault::session::{Announcement, Session};
 
 use super::archive_log::{ArchiveLog, INTERVAL, Place};
+use super::archiving::catch_up;
 use super::stored::{ENGINE, Stored};
 use super::takers::Taker;
 
@@ -194,16 +195,7 @@ impl TakeBackup {
         let tablespaces = snapshot.tablespaces().to_vec();
         let closed = snapshot.close()?;
         let from = facts.start.aligned_down(u64::from(facts.server.wal_segment_size));
-        let archiver = match &stretch {
-            Stretch::Archived(horizon) => Some(horizon.clone()),
-            Stretch::Own(_) => None,
-        };
-        stretch.finish(self, facts.timeline, from, closed.stop, progress)?;
-        if let Some(horizon) = archiver {
-            // So that moments can be restored as soon as there is a backup. The backup is as good without it.
-            horizon.change(|durable| durable.wanted = durable.wanted.max(closed.stop_time));
-            horizon.wait(TOLD_PATIENCE, |durable| durable.moment >= closed.stop_time);
-        }
+        stretch.finish(self, facts.timeline, from, &closed, progress)?;
         let (range, stream) = ((from, closed.stop), self.stream());
         let objects = chains::objects(&self.vault.repository, &stream, facts.timeline, range)?;
         let hole = || Error::transient(format!("the journal has a hole between {from} and {}", closed.stop));
@@ -234,14 +226,19 @@ impl Stretch {
         task: &TakeBackup,
         timeline: farshore_types::Timeline,
         from: Position,
-        stop: Position,
+        closed: &Closed,
         progress: &Progress,
     ) -> Result<()> {
+        let stop = closed.stop;
         match self {
             Stretch::Archived(horizon) => {
                 let until = task.clock.monotonic().saturating_add(LOG_PATIENCE);
                 loop {
                     let waited = ArchiveLog::await_durable(&horizon, timeline, stop, LOG_LOOK);
+                    if waited.is_ok() {
+                        // So that moments can be restored as soon as there is a backup. The backup is as good without it.
+                        catch_up(&horizon, closed.stop_time, TOLD_PATIENCE);
+                    }
                     if waited.is_ok() || task.clock.monotonic() >= until {
                         return waited;
                     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use farshore_agent::fleet::{Server, Wish};
+use farshore_agent::fleet::Server;
 use farshore_agent::host::Host;
 use farshore_agent::postgres;
 use farshore_engines::postgresql::wire::Connection;
@@ -11,10 +11,6 @@ use farshore_types::{ErrorKind, Generation, Progress, ServiceId, SystemEntropy};
 use farshore_vault::care::retention::Keep;
 
 use crate::support::{CERTIFICATE, Scene, clock, sql, wait_until};
-
-fn wish(request: &str) -> Wish {
-    Wish { request: request.to_string(), full: false }
-}
 
 fn id(service: &str) -> ServiceId {
     service.parse().unwrap()
@@ -28,7 +24,7 @@ fn a_stopped_and_removed_node_comes_back_with_its_last_commit_on_the_same_port()
     let address = fleet.provision(&order, &CERTIFICATE).unwrap();
     assert_eq!(address, fleet.provision(&order, &CERTIFICATE).unwrap());
     sql(&fleet, "life-1", "CREATE TABLE t AS SELECT generate_series(1, 1000) AS i");
-    let taken = fleet.take_backup(&id("life-1"), Generation(1), &wish("1"), &Progress::default()).unwrap();
+    let taken = fleet.take_backup(&id("life-1"), Generation(1), "1", &Progress::default()).unwrap();
     assert!(taken.full_because.is_some() && taken.bad_pages == 0, "{taken:?}");
     sql(&fleet, "life-1", "INSERT INTO t VALUES (1001)");
 
@@ -49,7 +45,7 @@ fn a_stopped_and_removed_node_comes_back_with_its_last_commit_on_the_same_port()
     assert_eq!((recovered.address.port, recovered.backup), (address.port, taken.name));
     assert_eq!(sql(&fleet, "life-1", "SELECT count(*)::text FROM t"), "1001");
     assert_eq!(sql(&fleet, "life-1", "SELECT count(*)::text FROM pg_hba_file_rules WHERE error IS NOT NULL"), "0");
-    let second = fleet.take_backup(&id("life-1"), Generation(2), &wish("2"), &Progress::default()).unwrap();
+    let second = fleet.take_backup(&id("life-1"), Generation(2), "2", &Progress::default()).unwrap();
     let stock = fleet.stock(&scene.region, &id("life-1")).unwrap();
     assert_eq!(stock.backups.len(), 2, "{stock:?}");
     assert!(stock.backups[1].name == second.name && stock.windows.len() == 1, "one unbroken window: {stock:?}");
@@ -155,7 +151,7 @@ fn a_full_disk_closes_a_server_for_writing_and_more_disk_opens_it_again() {
     assert!(observed.trouble.clone().unwrap().contains("the disk of service full-1 is full"), "{observed:?}");
     assert!(observed.disk_bytes.unwrap() > 30 << 20 && observed.figures.contains_key("connections"), "{observed:?}");
     wait_until("new transactions may only read", || sql(&fleet, "full-1", "SHOW transaction_read_only") == "on");
-    let taken = fleet.take_backup(&id("full-1"), Generation(1), &wish("3"), &Progress::default()).unwrap();
+    let taken = fleet.take_backup(&id("full-1"), Generation(1), "3", &Progress::default()).unwrap();
     assert_eq!(taken.bad_pages, 0);
 
     (order.generation, order.disk_mib) = (Generation(2), 10_000);
@@ -178,9 +174,9 @@ fn a_restore_starts_from_the_backup_that_was_named_and_stands_as_in_it() {
     fleet.provision(&scene.order("named-1", 1), &CERTIFICATE).unwrap();
     let service = id("named-1");
     sql(&fleet, "named-1", "CREATE TABLE t (i int)");
-    let first = fleet.take_backup(&service, Generation(1), &wish("4"), &Progress::default()).unwrap();
+    let first = fleet.take_backup(&service, Generation(1), "4", &Progress::default()).unwrap();
     sql(&fleet, "named-1", "INSERT INTO t VALUES (1)");
-    fleet.take_backup(&service, Generation(1), &wish("5"), &Progress::default()).unwrap();
+    fleet.take_backup(&service, Generation(1), "5", &Progress::default()).unwrap();
     let mut restore = scene.latest("named-1");
     restore.backup = Some(first.name.clone());
     fleet.check_restore(&restore).unwrap();
@@ -205,7 +201,7 @@ fn a_server_that_went_down_while_nobody_received_its_log_is_shipped_to_the_end_b
     let service = id("dead-1");
     fleet.provision(&scene.order("dead-1", 1), &CERTIFICATE).unwrap();
     sql(&fleet, "dead-1", "CREATE TABLE t AS SELECT 1 AS i");
-    fleet.take_backup(&service, Generation(1), &wish("6"), &Progress::default()).unwrap();
+    fleet.take_backup(&service, Generation(1), "6", &Progress::default()).unwrap();
     fleet.close();
     drop(fleet);
 
@@ -242,7 +238,7 @@ fn a_store_that_was_lost_is_not_taken_for_an_empty_one_and_what_waited_is_in_it_
     let service = id("mount-1");
     fleet.provision(&scene.order("mount-1", 1), &CERTIFICATE).unwrap();
     sql(&fleet, "mount-1", "CREATE TABLE t AS SELECT 1 AS i");
-    fleet.take_backup(&service, Generation(1), &wish("back"), &Progress::default()).unwrap();
+    fleet.take_backup(&service, Generation(1), "back", &Progress::default()).unwrap();
     fleet.close();
     drop(fleet);
 

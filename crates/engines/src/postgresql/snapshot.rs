@@ -174,7 +174,7 @@ impl Snapshot {
 
     fn stop(&mut self, control: Control, control_bytes: Vec<u8>) -> Result<Closed> {
         self.check_control(&control)?;
-        // Before the stop: what was acknowledged by then lies before its position. The clock after it says the same of nothing.
+        // Before the stop: what was acknowledged by then lies before its position. By the clock after it more may have been, behind it.
         let safe_time = Moment::read(&mut self.connection)?.time;
         let sql = match self.facts.server.major() {
             ..=14 => "SELECT lsn::text, labelfile, spcmapfile FROM pg_stop_backup(false, false)",

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use farshore_agent::copies::{self, Copies};
-use farshore_agent::fleet::{self, Certificate, Fleet, Order, Region, Restore, Server, Wish};
+use farshore_agent::fleet::{self, Certificate, Fleet, Order, Region, Restore, Server};
 use farshore_agent::host::Host;
 use farshore_agent::postgres::Sizes;
 use farshore_control::hosts::{
@@ -145,8 +145,7 @@ impl Hosts for LocalHosts {
         request: &str,
         progress: &Progress,
     ) -> Result<BackupReport> {
-        let wish = Wish { request: request.to_string(), full: false };
-        let taken = self.fleet(service)?.take_backup(service, generation, &wish, progress)?;
+        let taken = self.fleet(service)?.take_backup(service, generation, request, progress)?;
         Ok(BackupReport {
             name: taken.name,
             raw_bytes: taken.raw_bytes,

@@ -7,16 +7,16 @@ use farshore_vault::backup;
 use farshore_vault::journal::WAL;
 
 use super::Member;
-use crate::fleet::report::{Taken, Wish};
+use crate::fleet::report::Taken;
 use crate::tasks::take_backup::TakeBackup;
 
 impl Member {
     /// See [`crate::fleet::Fleet::take_backup`]. Other verbs may work meanwhile: a server that is stopped ends the backup.
-    pub fn take_backup(&self, generation: Generation, wish: &Wish, progress: &Progress) -> Result<Taken> {
-        self.backing.fulfil(wish, progress, || self.back_up(generation, wish.full, progress))
+    pub fn take_backup(&self, generation: Generation, request: &str, progress: &Progress) -> Result<Taken> {
+        self.backing.fulfil(request, progress, || self.back_up(generation, progress))
     }
 
-    fn back_up(&self, generation: Generation, full: bool, progress: &Progress) -> Result<Taken> {
+    fn back_up(&self, generation: Generation, progress: &Progress) -> Result<Taken> {
         let task = {
             let state = self.take(generation)?;
             let node = state.node.as_ref().ok_or_else(|| self.absent())?;
@@ -29,7 +29,7 @@ impl Member {
                 vault: self.vault(&state)?,
                 stream: WAL.to_string(),
                 horizon: Some(archiving.horizon().clone()),
-                full,
+                full: false,
                 checkpoint: Checkpoint::Fast,
                 settings: backup::Settings { workers: self.ground.workers, ..backup::Settings::default() },
                 clock: state.host.clock.clone(),
