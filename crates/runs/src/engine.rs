@@ -10,7 +10,7 @@ use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
 use farshore_store::{Store, Tx, id, runs};
-use farshore_types::{Clock, Entropy, Error, Result};
+use farshore_types::{Clock, Entropy, Error, ErrorKind, Result};
 use serde_json::Value;
 
 use crate::claim::Claim;
@@ -212,16 +212,19 @@ impl<C: Send + Sync + 'static> Runs<C> {
         found.pop().map(|run| self.seen(tx, run)).transpose()
     }
 
-    /// Waits until a run has ended, at most for a time; how it stands then.
+    /// Waits until a run has ended, at most for a time; how it stands then. A store that cannot be read for a moment is asked
+    /// again while there is time.
     pub fn wait(&self, id: &str, within: Duration) -> Result<RunView> {
         let clock = &self.shared.core.clock;
         let begun = clock.monotonic();
         loop {
             let seen = self.shared.changed.count();
-            let run = self.view(id)?;
+            let run = self.view(id);
             let left = within.saturating_sub(clock.monotonic().saturating_sub(begun));
-            if run.state.is_final() || left.is_zero() {
-                return Ok(run);
+            let passing = run.as_ref().is_err_and(|error| error.kind() == ErrorKind::Transient);
+            let goes_on = passing || run.as_ref().is_ok_and(|run| !run.state.is_final());
+            if !goes_on || left.is_zero() {
+                return run;
             }
             self.shared.changed.wait(seen, left.min(POLL));
         }

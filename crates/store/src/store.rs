@@ -66,7 +66,8 @@ impl Store {
         // A connection that could not end its transaction is dropped here, and the transaction with it.
         match ended {
             Ok(()) => lent.give_back(),
-            Err(error) if result.is_ok() => return Err(error),
+            // What was read was one committed state, however its transaction ended.
+            Err(error) if result.is_ok() && access == Access::Write => return Err(error),
             Err(_) => {}
         }
         afterwards.into_iter().for_each(|work| work());

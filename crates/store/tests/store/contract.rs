@@ -237,6 +237,12 @@ fn a_lost_connection_fails_its_transaction_and_is_replaced() {
     store.write(|tx| set_number(tx, "n", 3)).unwrap();
     place.meddle(lose);
     assert_eq!(store.read(|tx| number(tx, "n")).unwrap(), 3, "an idle connection that was lost is replaced unseen");
+    let read = store.read(|tx| {
+        let found = number(tx, "n");
+        place.meddle(lose);
+        found
+    });
+    assert_eq!(read.unwrap(), 3, "what was read stays true when the connection is lost behind it");
 }
 
 #[test]
