@@ -188,6 +188,9 @@ impl<C: Send + Sync> Core<C> {
 
     fn after(&self, tx: &mut Tx<'_>, claim: &Claim, after: &Situation, holding: Holding) -> Result<Moved> {
         if after.state.is_final() {
+            if let Some(ended) = self.kind(&claim.run.kind)?.ended {
+                ended(&self.context, tx, &Run { situation: after.clone(), ..claim.run.clone() })?;
+            }
             runs::forget(tx, &claim.run.subject, FINISHED_MAX)?;
             return Ok(Moved::Ended(Box::new(after.clone())));
         }

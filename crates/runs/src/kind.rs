@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use farshore_store::Tx;
+use farshore_store::runs::Run;
 use farshore_types::{Error, Progress, Result, ServiceId};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -29,7 +30,13 @@ pub struct Kind<C> {
     /// In order. A program that changes the steps of a kind finds runs in the store that have the old ones: those get stuck,
     /// so a changed kind gets a new name.
     pub steps: Vec<Step<C>>,
+    /// Says how a run ended.
+    pub ended: Option<Ended<C>>,
 }
+
+/// What is changed in the store when a run that was begun ends, well or badly, in the transaction that records its end: never without
+/// it, never twice. The run is as it stands then. A stuck run that is sent on ends once more.
+pub type Ended<C> = fn(&C, &mut Tx<'_>, &Run) -> Result<()>;
 
 /// A step.
 pub struct Step<C> {

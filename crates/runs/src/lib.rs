@@ -28,7 +28,7 @@ pub use crate::core::{Core, Identity, Sharing};
 pub use claim::Claim;
 pub use engine::{NewRun, Runs, Settings, enqueue};
 pub use farshore_store::runs::State;
-pub use kind::{Body, Done, Effects, Kind, Step, StepContext};
+pub use kind::{Body, Done, Effects, Ended, Kind, Step, StepContext};
 pub use outcome::{Next, Outcome};
 pub use retry::retry;
 pub use signal::Signal;

@@ -107,7 +107,7 @@ type Row = (&'static str, Body<World>, Option<Body<World>>);
 
 fn kind(name: &'static str, steps: &[Row]) -> Kind<World> {
     let steps = steps.iter().map(|(name, act, undo)| Step { name, act: *act, undo: *undo });
-    Kind { name, deadline: PATIENCE, steps: steps.collect() }
+    Kind { name, deadline: PATIENCE, steps: steps.collect(), ended: Some(trace::ended) }
 }
 
 fn kinds() -> Vec<Kind<World>> {
@@ -253,6 +253,21 @@ fn goes_on_from_where_it_stopped(stage: &Stage) {
     let refused = send_on(&old).unwrap_err();
     assert!(refused.kind() == ErrorKind::Conflict && refused.to_string().contains("later"), "{refused}");
     assert_eq!(stage.runs.view(&old).unwrap().state, State::Stuck);
+}
+
+#[test]
+fn every_end_of_a_run_that_began_is_said_once_good_or_bad() {
+    let stage = Stage::new();
+    for (kind, end) in [("empty", "done"), ("good", "done"), ("failing", "failed"), ("stuck", "stuck")] {
+        let id = stage.ask(kind, kind);
+        stage.end(&id);
+        assert_eq!(trace::ends(&stage.store, &id), [end]);
+    }
+    let id = stage.ask("unlocked", "s");
+    stage.end(&id);
+    stage.store.write(|tx| farshore_runs::retry(tx, &id, &Signal::default())).unwrap();
+    stage.end(&id);
+    assert_eq!(trace::ends(&stage.store, &id), ["stuck", "failed"]);
 }
 
 #[test]

@@ -83,9 +83,19 @@ fn kinds() -> Vec<Kind<World>> {
     let step = |name, act: Body<World>| Step { name, act, undo: Some(undo) };
     let deadline = PATIENCE;
     vec![
-        Kind { name: "good", deadline, steps: vec![step("a", act), step("b", act), step("c", act)] },
-        Kind { name: "after", deadline, steps: vec![step("x", act)] },
-        Kind { name: "failing", deadline, steps: vec![step("a", act), step("b", act), step("c", fail)] },
+        Kind {
+            name: "good",
+            deadline,
+            steps: vec![step("a", act), step("b", act), step("c", act)],
+            ended: Some(trace::ended),
+        },
+        Kind { name: "after", deadline, steps: vec![step("x", act)], ended: Some(trace::ended) },
+        Kind {
+            name: "failing",
+            deadline,
+            steps: vec![step("a", act), step("b", act), step("c", fail)],
+            ended: Some(trace::ended),
+        },
     ]
 }
 
@@ -203,6 +213,7 @@ fn play(place: &Place, kind: &'static str, fault: &Fault) {
     };
     assert_eq!(state, Some(expect_state), "{fault:?}");
     assert_eq!(trace::of_run(&store, &id), expect, "{fault:?}");
+    assert_eq!(trace::ends(&store, &id), [expect_state.word()], "{fault:?}");
     let epoch = store.read(|tx| runs::get(tx, &id)).unwrap().unwrap().epoch;
     assert!(epoch >= 2 || inside, "{fault:?}: the run had one owner only");
 }

@@ -139,7 +139,12 @@ fn undo_body(context: &StepContext<World>) -> Result<Done> {
 
 fn kinds() -> Vec<Kind<World>> {
     let step = |name| Step { name, act: act_body as fn(&StepContext<World>) -> Result<Done>, undo: Some(undo_body) };
-    vec![Kind { name: "three", deadline: Duration::from_secs(3600), steps: STEPS.map(step).into() }]
+    vec![Kind {
+        name: "three",
+        deadline: Duration::from_secs(3600),
+        steps: STEPS.map(step).into(),
+        ended: Some(trace::ended),
+    }]
 }
 
 /// What a worker holds in its hands.
@@ -266,6 +271,8 @@ impl Play {
         for id in &self.asked {
             let run = self.store.read(|tx| runs::get(tx, id)).unwrap().unwrap();
             check_trace(&run, &trace::of_run(&self.store, id));
+            let said = run.started_at.map(|_| run.situation.state.word().to_string());
+            assert_eq!(trace::ends(&self.store, id), Vec::from_iter(said), "its end is said once");
             let journaled = self.store.read(|tx| runs::steps(tx, id)).unwrap().len();
             assert_eq!(journaled, trace::of_run(&self.store, id).len(), "every recorded step has its effect");
         }

@@ -1,5 +1,6 @@
 //! What steps leave in the store, so that tests can count it: a text that grows with every effect.
 
+use farshore_store::runs::Run;
 use farshore_store::{Store, Tx, settings};
 use farshore_types::Result;
 
@@ -14,6 +15,16 @@ fn append(tx: &mut Tx<'_>, key: &str, word: &str) -> Result<()> {
     text.extend_from_slice(word.as_bytes());
     text.push(b' ');
     settings::set(tx, key, &text)
+}
+
+/// Leaves how a run ended.
+pub fn ended<C>(_: &C, tx: &mut Tx<'_>, run: &Run) -> Result<()> {
+    append(tx, &format!("end {}", run.id), run.situation.state.word())
+}
+
+/// How a run has ended, once for each time that it was said.
+pub fn ends(store: &Store, run: &str) -> Vec<String> {
+    words(store, &format!("end {run}"))
 }
 
 /// The words that a run has left.
