@@ -227,9 +227,10 @@ impl Order {
         waldump.env("LC_ALL", "C").env("TZ", "UTC").arg("-p").arg(data.join("pg_wal"));
         waldump.args(["-t", &timeline.0.to_string(), "-s", &from.to_string()]);
         // It always ends with the complaint that the log does not go on.
-        let text = String::from_utf8_lossy(&waldump.output().unwrap().stdout).into_owned();
-        let records: Vec<_> = text.lines().filter_map(record).collect();
-        assert!(!records.is_empty(), "pg_waldump shows nothing from {from} on");
+        let output = waldump.output().unwrap();
+        let records: Vec<_> = String::from_utf8_lossy(&output.stdout).lines().filter_map(record).collect();
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        assert!(!records.is_empty(), "pg_waldump shows nothing from {from} on: {complaint}");
         Order { records }
     }
 
