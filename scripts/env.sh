@@ -1,7 +1,7 @@
 # What tests, demo and bench find in their environment. Source it after install.sh.
 #
 #   PATH                    begins with a cargo that is new enough
-#   FARSHORE_TEST_PYTHON    a Python with `cryptography` and `zstandard`, for the independent reader
+#   FARSHORE_TEST_PYTHON    a Python with `cryptography`, `zstandard` and `aiosmtpd`: the independent reader, a mail server
 #   FARSHORE_TEST_PG        programs of the PostgreSQL that Debian packages
 #   FARSHORE_TEST_PG_NEXT   programs of a newer major, fetched by fetch-postgres-next.sh
 #   FARSHORE_TEST_AVN       folder with one environment per version of the client avn, made by fetch-avn.sh

@@ -27,7 +27,7 @@ missing_rust() { cargo_dir >/dev/null || want cargo-web rustc-web rustfmt-web ru
 missing_postgres() { debian_postgres >/dev/null || want postgresql; }
 
 missing_test_tools() {
-  test_python >/dev/null || want python3 python3-cryptography python3-zstandard
+  test_python >/dev/null || want python3 python3-aiosmtpd python3-cryptography python3-zstandard
   command -v age >/dev/null || want age
   [ -x "$(next_postgres)/postgres" ] || /usr/bin/python3 -m pip --version >/dev/null 2>&1 || want python3-pip
   missing_venv

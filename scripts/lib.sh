@@ -50,7 +50,7 @@ test_python() {
   local candidate
   for candidate in "${FARSHORE_TEST_PYTHON:-}" /usr/bin/python3 "$(command -v python3 || true)"; do
     [ -x "$candidate" ] || continue
-    if "$candidate" -c 'import cryptography, zstandard' 2>/dev/null; then
+    if "$candidate" -c 'import aiosmtpd, cryptography, zstandard' 2>/dev/null; then
       printf '%s\n' "$candidate"
       return 0
     fi

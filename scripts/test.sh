@@ -18,9 +18,9 @@ cargo test --workspace --no-fail-fast "${locked[@]}"
 if [ -n "${FARSHORE_TEST_PYTHON:-}" ]; then
   "$FARSHORE_TEST_PYTHON" tests/reader/test_reader.py
 elif [ "${CI:-}" = true ]; then
-  die "no Python with cryptography and zstandard (scripts/install.sh test)"
+  die "no Python with aiosmtpd, cryptography and zstandard (scripts/install.sh test)"
 else
-  say "SKIPPED: the independent reader (no Python with cryptography and zstandard)"
+  say "SKIPPED: the independent reader (no Python with aiosmtpd, cryptography and zstandard)"
 fi
 
 # The API, driven by three versions of the client avn.

@@ -8,6 +8,7 @@ use farshore_types::{Clock, Entropy};
 
 use crate::hosts::Hosts;
 use crate::logins::Logins;
+use crate::notifications::Post;
 use crate::regions::Regions;
 use crate::seal::Seal;
 use crate::settings::Settings;
@@ -26,6 +27,8 @@ pub struct Control {
     pub regions: Regions,
     /// Who failed to log in, and has to wait.
     pub logins: Logins,
+    /// Carries letters, where a mail server is set.
+    pub post: Option<Arc<dyn Post>>,
     /// Regions, limits.
     pub settings: Settings,
     /// Time.

@@ -19,6 +19,7 @@ pub mod kinds;
 pub mod logins;
 pub mod members;
 pub mod metrics;
+pub mod notifications;
 pub mod passwords;
 pub mod people;
 pub mod pki;

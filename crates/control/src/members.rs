@@ -91,7 +91,7 @@ pub fn invite(control: &Control, actor: &str, project: &str, email: &str, role: 
             created_at: tx.now(),
         };
         invitations::put(tx, &one)?;
-        events::record(tx, control, &id, actor, "project_user_invite", None, &text)?;
+        events::Recorder::of(control).record_invitation(tx, &id, actor, &email, &text)?;
         Ok(Invitation::Open)
     })
 }

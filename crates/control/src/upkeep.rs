@@ -62,6 +62,14 @@ pub fn next_backup(control: &Control, service: &Service, now: Timestamp) -> Resu
     Ok(Some(schedule::next(last, times, interval_hours(control, service)?)))
 }
 
+/// The fact of a service whose newest backup is too old, since it was told.
+pub const BACKUP_LATE: &str = "backup_late";
+
+/// Whether the newest backup of a service is known to be too old.
+pub fn backup_is_late(service: &Service) -> bool {
+    service.facts.get(BACKUP_LATE).is_some()
+}
+
 /// Hours from one backup of a service to the next.
 pub fn interval_hours(control: &Control, service: &Service) -> Result<u32> {
     let service_type: ServiceType = service.service_type.parse()?;

@@ -110,6 +110,18 @@ pub enum Command {
         #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=64))]
         workers: u16,
     },
+    /// Send a letter through the mail server of a settings file, now, and say what it answered.
+    #[command(
+        after_help = "Example:\n  farshore mail-test --config farshore.toml --to dora@example.org\n\nThe settings:\n  [smtp]\n  host = \"mail.example.org\"\n  port = 587\n  from = \"farshore@example.org\"\n  user = \"farshore\"                      # with password_file, if the server wants a login\n  password_file = \"/etc/farshore/mail\"   # mode 0600\n  encryption = \"starttls\"                # or \"tls\", or \"none\"; chosen by port and host if it is not given\n  ca_file = \"/etc/farshore/mail.pem\"     # trusted in place of what the machine trusts"
+    )]
+    MailTest {
+        /// The settings of the platform.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+        /// Who gets it.
+        #[arg(long, value_name = "EMAIL")]
+        to: String,
+    },
     /// Say what is usable on this machine, and how to install what is missing.
     #[command(after_help = "Examples:\n  farshore doctor\n  farshore doctor --data /srv/farshore")]
     Doctor {

@@ -22,6 +22,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { number: 2, sql: include_str!("../migrations/0002-copies.sql") },
     Migration { number: 3, sql: include_str!("../migrations/0003-invitations.sql") },
     Migration { number: 4, sql: include_str!("../migrations/0004-contacts.sql") },
+    Migration { number: 5, sql: include_str!("../migrations/0005-given-up.sql") },
 ];
 
 /// Applies what is missing.

@@ -6,10 +6,10 @@ use super::finding::Finding;
 use super::metadata::Metadata;
 use super::tree::Tree;
 
-/// Crates of others that are linked into what is shipped, hard. Why this many: docs/decisions/0009.
-const EXTERNAL_MAX: usize = 170;
+/// Crates of others that are linked into what is shipped, hard. Why this many: docs/decisions/0012.
+const EXTERNAL_MAX: usize = 180;
 /// Crates of others from which a warning is shown.
-const EXTERNAL_WARN: usize = 160;
+const EXTERNAL_WARN: usize = 170;
 /// Crates that may stand in the tree twice, each with its reason.
 const ALLOWED: &str = "xtask/allowed-duplicates.txt";
 
@@ -47,9 +47,9 @@ pub fn check(tree: &Tree, metadata: &Metadata) -> Vec<Finding> {
 fn count(external: usize) -> Option<Finding> {
     let what = format!("{external} crates of others are shipped");
     if external > EXTERNAL_MAX {
-        Some(Finding::error("Cargo.lock", 1, what, "drop one, 170 is the limit"))
+        Some(Finding::error("Cargo.lock", 1, what, "drop one, 180 is the limit"))
     } else if external > EXTERNAL_WARN {
-        Some(Finding::warning("Cargo.lock", 1, what, "170 is the limit"))
+        Some(Finding::warning("Cargo.lock", 1, what, "180 is the limit"))
     } else {
         None
     }
@@ -77,7 +77,7 @@ mod tests {
 
     #[test]
     fn a_hundred_and_fifty_crates_are_the_limit() {
-        for (external, expect) in [(160, None), (161, Some(false)), (170, Some(false)), (171, Some(true))] {
+        for (external, expect) in [(170, None), (171, Some(false)), (180, Some(false)), (181, Some(true))] {
             assert_eq!(count(external).map(|finding| finding.is_error()), expect, "{external}");
         }
     }

@@ -62,6 +62,7 @@ impl Site {
             regions: farshore_control::regions::Regions::default(),
             signal: signal.clone(),
             logins: Logins::default(),
+            post: None,
             settings: settings::Settings::new(regions),
             clock: clock.clone(),
             entropy: Arc::new(SystemEntropy),

@@ -4,6 +4,7 @@
 mod back_up;
 mod configure;
 mod create;
+mod ended;
 mod names;
 mod order;
 mod power_off;
@@ -26,7 +27,7 @@ const DEADLINE: Duration = Duration::from_secs(24 * 3600);
 
 /// All kinds.
 pub fn kinds() -> Vec<Kind<Control>> {
-    let kind = |name, steps| Kind { name, deadline: DEADLINE, steps };
+    let kind = |name, steps| Kind { name, deadline: DEADLINE, steps, ended: Some(ended::tell) };
     vec![
         kind(CREATE, create::steps()),
         kind(RESTORE, restore::steps()),

@@ -147,6 +147,7 @@ fn a_rebuilding_that_failed_is_tried_again_after_a_while_and_a_fork_that_failed_
         regions: crate::regions::Regions::default(),
         signal: control.signal.clone(),
         logins: Logins::default(),
+        post: None,
         settings: control.settings.clone(),
         clock: Arc::new(Later),
         entropy: control.entropy.clone(),

@@ -3,6 +3,7 @@
 mod crashes;
 mod forks;
 mod further;
+mod letters;
 mod lives;
 mod moves;
 mod scene;

@@ -14,6 +14,7 @@ use crate::bootstrap::bootstrap;
 use crate::hosts::fake::FakeHosts;
 use crate::kinds::kinds;
 use crate::logins::Logins;
+use crate::notifications::Post;
 use crate::seal::Seal;
 use crate::services::{Actor, NewService, create};
 use crate::settings::{Region, Settings};
@@ -35,17 +36,24 @@ impl Scene {
     }
 
     pub fn with(change: impl FnOnce(&mut Settings)) -> Scene {
-        let scene = Scene::stopped(change);
+        let scene = Scene::stopped(change, None);
+        scene.runs.start().unwrap();
+        scene
+    }
+
+    /// With somebody who carries letters.
+    pub fn with_post(post: Arc<dyn Post>) -> Scene {
+        let scene = Scene::stopped(|_| {}, Some(post));
         scene.runs.start().unwrap();
         scene
     }
 
     /// Without workers.
     pub fn idle() -> Scene {
-        Scene::stopped(|_| {})
+        Scene::stopped(|_| {}, None)
     }
 
-    fn stopped(change: impl FnOnce(&mut Settings)) -> Scene {
+    fn stopped(change: impl FnOnce(&mut Settings), post: Option<Arc<dyn Post>>) -> Scene {
         let mut settings = Settings::new(["local-north", "local-south"].map(region).to_vec());
         change(&mut settings);
         let directory = tempfile::tempdir().unwrap();
@@ -61,6 +69,7 @@ impl Scene {
             regions: crate::regions::Regions::default(),
             signal,
             logins: Logins::default(),
+            post,
             settings,
             clock,
             entropy,
@@ -82,6 +91,7 @@ impl Scene {
             regions: crate::regions::Regions::default(),
             signal: Signal::default(),
             logins: Logins::default(),
+            post: before.post.clone(),
             settings: before.settings.clone(),
             clock: before.clock.clone(),
             entropy: before.entropy.clone(),

@@ -41,6 +41,13 @@ pub fn is_due(next: Timestamp, now: Timestamp, interval_hours: u32) -> bool {
     now >= next || next.micros().saturating_sub(now.micros()) > far
 }
 
+/// Whether the newest backup is older than it can be while all goes well: two intervals, since the next slot is up to one and a half
+/// away when a backup ends. A clock that jumped back makes none late.
+pub fn is_late(newest: Timestamp, now: Timestamp, interval_hours: u32) -> bool {
+    let bound = i64::from(interval_hours.max(1)) * HOUR_US * 2;
+    now.micros().saturating_sub(newest.micros()) > bound
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -80,6 +87,20 @@ mod tests {
         assert!(!is_due(after, at("2027-03-01T00:00:01Z"), 24), "one, not many");
         assert!(!is_due(slot, at("2026-11-20T08:00:00Z"), 24), "two hours back");
         assert!(is_due(after, at("2026-11-20T08:00:00Z"), 24), "a backup of the future does not stop them for months");
+    }
+
+    #[test]
+    fn a_backup_is_late_after_two_intervals_and_not_for_a_clock_that_jumped_back() {
+        let newest = at("2026-11-20T10:00:00Z");
+        for (now, interval, late) in [
+            ("2026-11-20T10:00:00Z", 24, false),
+            ("2026-11-22T10:00:00Z", 24, false),
+            ("2026-11-22T10:00:01Z", 24, true),
+            ("2026-11-20T16:00:01Z", 3, true),
+            ("2026-11-01T00:00:00Z", 3, false),
+        ] {
+            assert_eq!(is_late(newest, at(now), interval), late, "{now}");
+        }
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! What keeps the platform as it shall be: idempotent, without input, called again and again. After a crash there is nothing special to do.
 
 mod copies;
+mod late;
+mod outbox;
 mod regions;
 mod retention;
 mod schedule;
@@ -8,6 +10,8 @@ mod stock;
 mod supervise;
 
 pub use copies::{copy, end_copies};
+pub use late::late_backups;
+pub use outbox::deliver;
 pub use regions::{probe, sweep_nodes};
 pub use retention::{expire, shred};
 pub use schedule::due_backups;

@@ -12,6 +12,7 @@ use crate::access::no_project;
 use crate::copies::{self, Shown};
 use crate::hosts::{LogLine, NodeView};
 use crate::regions::Down;
+use crate::upkeep::backup_is_late;
 
 /// Backups of a service that are shown.
 const BACKUPS_MAX: u32 = 10_000;
@@ -132,6 +133,10 @@ fn notices(service: &Service, node: Option<&NodeView>, runs: &[runs::Run]) -> Ve
     if let Some((run, fault)) = newest.and_then(|run| Some((run, run.situation.error.as_ref()?))) {
         let hint = fault.hint.as_ref().map(|hint| format!(" ({hint})")).unwrap_or_default();
         notices.push(Notice { warning: true, text: format!("The last {} failed: {}{hint}", run.kind, fault.message) });
+    }
+    if backup_is_late(service) {
+        let text = format!("Service {} has no backup that is as new as its plan promises", service.name);
+        notices.push(Notice { warning: true, text });
     }
     if service.termination_protection {
         let text = "Termination protection is on: the service can be neither deleted nor powered off".to_string();

@@ -90,6 +90,7 @@ pub fn platform() -> Platform {
         regions: farshore_control::regions::Regions::default(),
         signal: farshore_runs::Signal::default(),
         logins: farshore_control::logins::Logins::default(),
+        post: None,
         settings: Settings { service_host: "db.example.org".to_string(), ..Settings::new(regions.to_vec()) },
         clock: clock.clone(),
         entropy: Arc::new(Seeded::default()),

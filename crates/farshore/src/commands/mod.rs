@@ -11,6 +11,7 @@ mod fork;
 pub mod keygen;
 pub mod log_fetch;
 mod log_serve;
+mod mail_test;
 mod person;
 mod token;
 mod up;
@@ -48,6 +49,7 @@ pub fn run(cli: &Cli) -> Result<ExitCode> {
             log_serve::run(store, socket, staging, *workers, cli.json, clock)
         }
         Command::Up(args) => up::run(args, cli.json, &clock),
+        Command::MailTest { config, to } => mail_test::run(config, to, cli.json, &clock),
         Command::Person(command) => person::run(command, cli.json, &clock),
         Command::Token(command) => token::run(command, cli.json, &clock),
         Command::Doctor { data } => doctor::run(data.as_deref(), cli.json),

@@ -41,6 +41,10 @@ const REFRESH: Duration = Duration::from_secs(30);
 const EXPIRE: Duration = Duration::from_secs(3600);
 /// How often services that cannot come back any more are destroyed.
 const SHRED: Duration = Duration::from_secs(3600);
+/// How often it is looked whether a backup is missing.
+const LATE_BACKUPS: Duration = Duration::from_secs(60);
+/// How often letters are looked for, where no signal comes first.
+const DELIVER: Duration = Duration::from_secs(5);
 /// How often figures for charts are taken.
 const SAMPLE: Duration = Duration::from_secs(SAMPLE_S);
 /// Between two calls, also where signals come without end.
@@ -133,6 +137,8 @@ fn duties(place: &Place, agents: &Arc<Agents>, control: &Arc<Control>, samples: 
         reconciler("due-backups", DUE_BACKUPS, asked, reconcile::due_backups),
         reconciler("copy", COPY, asked, reconcile::copy),
         reconciler("end-copies", END_COPIES, None, reconcile::end_copies),
+        reconciler("late-backups", LATE_BACKUPS, None, reconcile::late_backups),
+        reconciler("deliver", DELIVER, None, reconcile::deliver),
         reconciler("sweep-nodes", SWEEP_NODES, None, reconcile::sweep_nodes),
         Duty { name: "sample", period: SAMPLE, wake: None, work: Box::new(sample) },
         reconciler("shred", SHRED, None, reconcile::shred),

@@ -12,6 +12,7 @@ mod keeping;
 mod keys;
 mod nowhere;
 mod place;
+mod post;
 mod region_store;
 
 use std::collections::BTreeMap;
@@ -30,6 +31,7 @@ use farshore_control::bootstrap::bootstrap;
 use farshore_control::hosts::Hosts;
 use farshore_control::logins::Logins;
 use farshore_control::metrics::Samples;
+use farshore_control::notifications::Post;
 use farshore_control::regions::Regions;
 use farshore_control::{Control, kinds};
 use farshore_runs::{Runs, Sharing, Signal};
@@ -42,8 +44,9 @@ use copying::Between;
 use hosts::LocalHosts;
 use keeping::Keeping;
 use nowhere::Nowhere;
+use post::Smtp;
 
-pub use config::Config;
+pub use config::{Config, Mail};
 pub use place::Place;
 
 /// The name under which the administrator logs in.
@@ -156,6 +159,11 @@ pub fn remembered(place: &Place, host: &Host) -> Result<Control> {
     Ok(control(store, Arc::new(Nowhere), seal, &config, host))
 }
 
+/// Who carries letters.
+pub fn post(mail: Mail) -> Arc<dyn Post> {
+    Arc::new(Smtp::new(mail))
+}
+
 fn location(place: &Place) -> String {
     format!("sqlite:{}", place.database().display())
 }
@@ -174,6 +182,7 @@ fn control(
         signal: Signal::default(),
         regions: Regions::default(),
         logins: Logins::default(),
+        post: config.mail.clone().map(post),
         settings: config.settings.clone(),
         clock: host.clock.clone(),
         entropy: host.entropy.clone(),

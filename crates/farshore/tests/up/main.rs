@@ -5,6 +5,7 @@
 mod bare;
 mod beside;
 mod lives;
+mod mail;
 mod refused;
 mod service;
 mod settings;

@@ -62,6 +62,10 @@ fn a_wrong_file_is_refused_with_line_key_and_what_is_allowed() {
     check(format!("{smtp}user = \"u\"\n"), &["line 5", "user", "password_file"]);
     let password = format!("{smtp}user = \"u\"\npassword_file = \"{}\"\n", open.display());
     check(password, &["line 6", "password_file", "allowed is mode 0600"]);
+    let plain = format!("{smtp}user = \"u\"\npassword_file = \"/x\"\nencryption = \"none\"\n");
+    check(plain, &["line 5", "user", "without encryption", "starttls"]);
+    check(format!("{smtp}encryption = \"ssl\"\n"), &["line 5", "encryption", "starttls"]);
+    check(format!("{smtp}ca_file = \"/nowhere.pem\"\n"), &["line 5", "ca_file", "/nowhere.pem cannot be read"]);
     assert!(wrong.is_empty(), "{}", wrong.join("\n----\n"));
     let error = refused(world.up_command().args(["--config", "/nonexistent.toml"]));
     assert!(error.contains("/nonexistent.toml"), "{error}");

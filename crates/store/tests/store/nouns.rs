@@ -459,7 +459,7 @@ fn integrations_go_with_their_service() {
 }
 
 #[test]
-fn a_message_is_written_once_for_its_key_and_due_until_it_is_delivered() {
+fn a_message_is_written_once_for_its_key_and_due_until_it_is_delivered_or_given_up() {
     let message = |id: &str, key: &str| outbox::Message {
         id: id.to_string(),
         kind: "mail".to_string(),
@@ -468,6 +468,7 @@ fn a_message_is_written_once_for_its_key_and_due_until_it_is_delivered() {
         due_at: at(10),
         tries: 0,
         delivered_at: None,
+        given_up_at: None,
     };
     each(|place| {
         place
@@ -482,8 +483,13 @@ fn a_message_is_written_once_for_its_key_and_due_until_it_is_delivered() {
                 assert!(outbox::delivered(tx, "3", at(11))? && !outbox::delivered(tx, "3", at(12))?);
                 assert_eq!(outbox::by_key(tx, "a")?.unwrap().tries, 1);
                 assert!(outbox::due(tx, at(19), 9)?.is_empty());
-                assert_eq!(outbox::delete_delivered(tx, at(12))?, 1);
-                assert!(outbox::insert(tx, &message("4", "b"))?);
+                assert_eq!((outbox::waiting(tx, 9)?, outbox::waiting(tx, 0)?), (1, 0));
+                assert!(outbox::given_up(tx, "1", at(21))? && !outbox::given_up(tx, "1", at(22))?);
+                assert!(!outbox::given_up(tx, "3", at(21))? && outbox::due(tx, at(30), 9)?.is_empty());
+                assert_eq!(outbox::waiting(tx, 9)?, 0);
+                assert_eq!(outbox::delete_ended(tx, at(12))?, 1);
+                assert!(outbox::insert(tx, &message("4", "b"))? && !outbox::insert(tx, &message("5", "a"))?);
+                assert_eq!(outbox::delete_ended(tx, at(22))?, 1);
                 Ok(())
             })
             .unwrap();

@@ -1,10 +1,10 @@
 //! `--config`: a TOML file becomes settings. What is wrong in it is refused with its line, its key and what is allowed.
 
 mod faults;
+mod mail;
 mod raw;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -15,6 +15,8 @@ use farshore_types::{Error, Plan, RegionName, Result};
 
 use super::place::Place;
 use faults::Fault;
+pub use mail::Mail;
+pub use raw::Encryption;
 
 /// Bytes of the largest file that is read.
 const FILE_BYTES_MAX: u64 = 1 << 20;
@@ -42,6 +44,8 @@ pub struct Config {
     pub settings: Settings,
     /// Bytes a second between two regions, where that has a bound: from, to.
     pub routes: BTreeMap<(String, String), u64>,
+    /// How letters are sent, if at all.
+    pub mail: Option<Mail>,
     /// Host names under which the API is reached.
     pub names: Vec<String>,
     /// How long a worker may be silent.
@@ -76,7 +80,7 @@ impl Config {
             let message = format!("there are {} regions, allowed are 1 to {REGIONS_MAX}", regions.len());
             return Err(Fault { span: 0..0, message });
         }
-        raw.smtp.as_ref().map_or(Ok(()), check_mail)?;
+        let mail = raw.smtp.map(Mail::of).transpose()?;
         let routes = routes(&regions, &raw.copies)?;
         let mut settings = Settings::new(regions);
         settings.plans = plans(raw.plans)?;
@@ -95,6 +99,7 @@ impl Config {
         }
         Ok(Config {
             settings,
+            mail,
             routes,
             names: raw.names.into_iter().map(|name| name.0).collect(),
             lease: Duration::from_secs(limits.lease_s.map_or(60, |seconds| seconds.0)),
@@ -222,24 +227,6 @@ fn plans(raw: Vec<raw::Plan>) -> Result<Vec<Plan>, Fault> {
         });
     }
     Ok(plans)
-}
-
-/// What can be checked of mail before any is sent. The password is read when it is.
-fn check_mail(smtp: &raw::Smtp) -> Result<(), Fault> {
-    let fault = |span: std::ops::Range<usize>, message: String| Err(Fault { span, message });
-    match (&smtp.user, &smtp.password_file) {
-        (Some(user), None) => fault(user.span(), "a user needs a password_file".to_string()),
-        (None, Some(file)) => fault(file.span(), "a password_file needs a user".to_string()),
-        (None, None) => Ok(()),
-        (Some(_), Some(file)) => match std::fs::metadata(file.get_ref()) {
-            Err(error) => fault(file.span(), format!("{} cannot be read: {error}", file.get_ref().display())),
-            Ok(status) if status.permissions().mode() & 0o077 != 0 => {
-                let path = file.get_ref().display();
-                fault(file.span(), format!("others can read {path}, allowed is mode 0600"))
-            }
-            Ok(_) => Ok(()),
-        },
-    }
 }
 
 fn bug(fault: &Fault) -> Error {

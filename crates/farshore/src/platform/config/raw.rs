@@ -76,14 +76,32 @@ fn one() -> Whole<1, 100> {
 #[derive(Debug, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Smtp {
-    #[serde(rename = "host")]
-    _host: Text,
-    #[serde(rename = "port")]
-    _port: Whole<1, 65_535>,
-    #[serde(rename = "from")]
-    _from: MailAddress,
+    /// The mail server.
+    pub host: Text,
+    /// Its port.
+    pub port: Whole<1, 65_535>,
+    /// The sender of all letters.
+    pub from: MailAddress,
+    /// As whom to log in there.
     pub user: Option<Spanned<Text>>,
+    /// Where the password is.
     pub password_file: Option<Spanned<PathBuf>>,
+    /// How the connection is encrypted.
+    pub encryption: Option<Spanned<Encryption>>,
+    /// Whose certificates are trusted.
+    pub ca_file: Option<Spanned<PathBuf>>,
+}
+
+/// How the connection to a mail server is encrypted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Encryption {
+    /// From its first byte.
+    Tls,
+    /// After the server's greeting; never without.
+    StartTls,
+    /// Not at all.
+    None,
 }
 
 /// Copies to further regions.
@@ -241,15 +259,14 @@ impl<'de> Deserialize<'de> for Store {
 
 /// `somebody@example.org`.
 #[derive(Debug, Clone)]
-pub struct MailAddress;
+pub struct MailAddress(pub String);
 
 impl<'de> Deserialize<'de> for MailAddress {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        let whole = |part: &str| !part.is_empty() && !part.contains(|c: char| c.is_whitespace() || c.is_control());
-        match text.rsplit_once('@').is_some_and(|(name, host)| whole(name) && whole(host)) {
-            true => Ok(MailAddress),
-            false => Err(D::Error::custom("not an address, allowed is NAME@HOST")),
+        match text.parse::<lettre::Address>() {
+            Ok(_) => Ok(MailAddress(text)),
+            Err(_) => Err(D::Error::custom("not an address, allowed is NAME@HOST")),
         }
     }
 }
