@@ -1,8 +1,9 @@
 //! Figures of services over time, for charts, and of the whole platform, for those who watch it.
 //!
-//! Series are kept in memory, in rings of bounded size: a crash or a restart forgets them, and they begin anew.
+//! Series are kept in memory, in rings of bounded size, and saved from time to time: a crash forgets what came after.
 
 mod gauges;
+mod saved;
 mod series;
 
 pub use gauges::{CopyGauge, Gauges, ServiceGauge, gauges};

@@ -42,6 +42,12 @@ impl Period {
             Period::Year => (365 * 24 * 3600, 24 * 3600),
         }
     }
+
+    /// The most points that are kept.
+    pub(super) fn points(self) -> usize {
+        let (whole_s, step_s) = self.seconds();
+        usize::try_from(whole_s / step_s).unwrap_or(usize::MAX)
+    }
 }
 
 /// One point of a series.
@@ -68,16 +74,17 @@ pub struct Samples {
     inner: Mutex<HashMap<String, Kept>>,
 }
 
+/// What is kept of one service.
 #[derive(Default)]
-struct Kept {
-    figures: Vec<String>,
-    rings: [VecDeque<Stretch>; Period::ALL.len()],
+pub(super) struct Kept {
+    pub figures: Vec<String>,
+    pub rings: [VecDeque<Stretch>; Period::ALL.len()],
 }
 
 /// Sums and counts by the place of a figure.
-struct Stretch {
-    at: i64,
-    sums: Vec<(f64, u32)>,
+pub(super) struct Stretch {
+    pub at: i64,
+    pub sums: Vec<(f64, u32)>,
 }
 
 impl Samples {
@@ -118,7 +125,7 @@ impl Samples {
         self.lock().retain(|service, _| services.contains(service));
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Kept>> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, HashMap<String, Kept>> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -136,8 +143,7 @@ impl Kept {
 
     fn add(&mut self, place: usize, now: Timestamp, value: f64) {
         for (period, ring) in Period::ALL.into_iter().zip(&mut self.rings) {
-            let (whole_s, step_s) = period.seconds();
-            let step = step_s * MICROS;
+            let step = period.seconds().1 * MICROS;
             let at = now.micros().div_euclid(step) * step;
             // A clock that was set back begins the ring anew: points stay in order of time.
             while ring.back().is_some_and(|last| last.at > at) {
@@ -154,7 +160,7 @@ impl Kept {
                     (*sum, *count) = (*sum + value, count.saturating_add(1));
                 }
             }
-            while ring.len() > usize::try_from(whole_s / step_s).unwrap_or(usize::MAX) {
+            while ring.len() > period.points() {
                 ring.pop_front();
             }
         }

@@ -17,6 +17,7 @@ use farshore_types::error::ErrorContext;
 use farshore_types::{Clock, Error, RegionName, Result};
 
 use super::agents::Agents;
+use super::charts;
 use super::place::Place;
 
 /// How often the fleet is brought back to what was ordered.
@@ -47,6 +48,8 @@ const LATE_BACKUPS: Duration = Duration::from_secs(60);
 const DELIVER: Duration = Duration::from_secs(5);
 /// How often figures for charts are taken.
 const SAMPLE: Duration = Duration::from_secs(SAMPLE_S);
+/// How often they are saved.
+const SAVE_CHARTS: Duration = Duration::from_secs(300);
 /// Between two calls, also where signals come without end.
 const REST: Duration = Duration::from_millis(100);
 /// How often threads that were told to end are looked at.
@@ -128,8 +131,10 @@ fn duties(place: &Place, agents: &Arc<Agents>, control: &Arc<Control>, samples: 
         tended.tend();
         Ok(())
     };
-    let (sampled, samples) = (control.clone(), samples.clone());
-    let sample = move || sample(&sampled, &samples);
+    let (sampled, kept) = (control.clone(), samples.clone());
+    let sample = move || sample(&sampled, &kept);
+    let (folder, kept) = (place.charts(), samples.clone());
+    let save = move || charts::save(&folder, &kept);
     let mut duties = vec![
         Duty { name: "tend", period: TEND, wake: None, work: Box::new(tend) },
         drill(place, agents),
@@ -141,6 +146,7 @@ fn duties(place: &Place, agents: &Arc<Agents>, control: &Arc<Control>, samples: 
         reconciler("deliver", DELIVER, None, reconcile::deliver),
         reconciler("sweep-nodes", SWEEP_NODES, None, reconcile::sweep_nodes),
         Duty { name: "sample", period: SAMPLE, wake: None, work: Box::new(sample) },
+        Duty { name: "save-charts", period: SAVE_CHARTS, wake: None, work: Box::new(save) },
         reconciler("shred", SHRED, None, reconcile::shred),
     ];
     // One thread for each region, so that one which hangs delays no other.

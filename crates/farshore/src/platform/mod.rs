@@ -5,6 +5,7 @@
 //! keys are made before the database, the database before the token; what is missing the next time is made then.
 
 mod agents;
+mod charts;
 mod config;
 mod copying;
 mod hosts;
@@ -17,6 +18,7 @@ mod region_store;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::time::Duration;
@@ -77,6 +79,8 @@ pub struct Platform {
     agents: Arc<Agents>,
     keeping: Keeping,
     server: Server,
+    /// Where they are saved.
+    charts: (PathBuf, Arc<Samples>),
     _lock: Lock,
 }
 
@@ -118,10 +122,12 @@ impl Platform {
         let runs =
             Runs::new(store, kinds::kinds(), control.clone(), settings, host.clock.clone(), host.entropy.clone())?;
         let samples = Arc::new(Samples::default());
+        charts::load(&place.charts(), &samples)?;
         let server = serve(&control, &samples, config, listen)?;
         runs.start()?;
         let keeping = Keeping::start(place, &agents, &control, &samples)?;
-        Ok(Platform { control, runs, agents, keeping, server, _lock: lock })
+        let charts = (place.charts(), samples);
+        Ok(Platform { control, runs, agents, keeping, server, charts, _lock: lock })
     }
 
     /// Where the API listens, with the port that was taken.
@@ -138,6 +144,9 @@ impl Platform {
         }
         for name in self.keeping.stop(&self.control, PATIENCE) {
             tracing::info!("{name} did not stop in time");
+        }
+        if let Err(error) = charts::save(&self.charts.0, &self.charts.1) {
+            tracing::info!(%error, "the last minutes of the charts are not saved");
         }
         let (ended, end) = channel();
         let agents = self.agents;

@@ -25,7 +25,7 @@ const AROUND_ID: &str = "/host//nodes//run/.s.PGSQL.65535";
 /// Bytes of an id that begins with seven bytes of the service's name.
 const ID_BYTES_MIN: usize = 24;
 /// What may lie in the folder.
-const OURS: [&str; 16] = [
+const OURS: [&str; 17] = [
     "farshore.db",
     "farshore.db-wal",
     "farshore.db-journal",
@@ -38,6 +38,7 @@ const OURS: [&str; 16] = [
     "address.tmp",
     "keys",
     "regions",
+    "charts",
     "drills",
     "host",
     "up.lock",
@@ -87,6 +88,7 @@ impl Place {
         DirBuilder::new().recursive(true).mode(0o755).create(&self.root).doing("make", &root)?;
         fs::set_permissions(&self.root, Permissions::from_mode(ROOT_MODE)).doing("set the rights of", &root)?;
         self.make_private(&self.keys())?;
+        self.make_private(&self.charts())?;
         self.make_private(&self.drills())?;
         self.make_private(&self.regions())?;
         DirBuilder::new().recursive(true).mode(ROOT_MODE).create(self.host()).doing("make", self.host().display())?;
@@ -193,6 +195,11 @@ impl Place {
     /// What the agent of a region keeps.
     pub fn host_of(&self, region: &str) -> PathBuf {
         self.host().join(region)
+    }
+
+    /// What charts are drawn of.
+    pub fn charts(&self) -> PathBuf {
+        self.root.join("charts")
     }
 
     /// Regions that play to be lost: a file for each.

@@ -22,6 +22,15 @@ fn takes_connections(port: u16) -> bool {
     TcpStream::connect(("127.0.0.1", port)).is_ok()
 }
 
+/// The moments at which the load of its processor was measured.
+fn measured(up: &Up) -> Vec<String> {
+    let (status, body) = up.ask("POST", &format!("{SERVICE}/metrics"), r#"{"period":"hour"}"#);
+    assert_eq!(status, 200, "{body}");
+    let answer: Value = serde_json::from_str(&body).unwrap();
+    let rows = answer["metrics"]["disk_usage"]["data"]["rows"].as_array().cloned().unwrap_or_default();
+    rows.iter().filter(|row| !row[1].is_null()).map(|row| row[0].to_string()).collect()
+}
+
 #[test]
 fn a_service_outlives_its_platform_and_comes_back_after_all_databases_were_stopped() {
     if !installed() {
@@ -35,9 +44,13 @@ fn a_service_outlives_its_platform_and_comes_back_after_all_databases_were_stopp
     assert_eq!(status, 200, "{body}");
     wait_until("the service runs", || answers(&up).is_some());
     let port = answers(&up).unwrap();
+    wait_until("something was measured", || !measured(&up).is_empty());
+    let before = measured(&up);
     assert!(up.end(Signal::TERM));
     assert!(takes_connections(port), "a stop of the platform stops no database");
     let up = world.up();
+    let after = measured(&up);
+    assert!(before.iter().all(|moment| after.contains(moment)), "the chart goes on: {before:?} {after:?}");
     wait_until("the service is found again", || answers(&up) == Some(port));
     assert!(!up.end(Signal::KILL));
     assert!(takes_connections(port), "the death of the platform stops no database");
