@@ -2,6 +2,7 @@
 //!
 //! If we die between the server's yes and our note of it, the letter goes out once more under the same `Message-ID`.
 
+use farshore_store::Tx;
 use farshore_store::outbox::{self, Message};
 use farshore_types::{Error, ErrorKind, Result, Timestamp};
 
@@ -19,6 +20,7 @@ const MINUTE_US: i64 = 60 * 1_000_000;
 /// Sends what is due. Does nothing where no mail server is set: nothing is written then, either.
 pub fn deliver(control: &Control) -> Result<()> {
     let Some(post) = &control.post else { return Ok(()) };
+    let mut ended = false;
     loop {
         let due = control.store.read(|tx| outbox::due(tx, tx.now(), AT_ONCE))?;
         if due.is_empty() {
@@ -35,7 +37,11 @@ pub fn deliver(control: &Control) -> Result<()> {
             if away {
                 return Ok(());
             }
+            ended = true;
         }
+    }
+    if !ended {
+        return Ok(());
     }
     let before = control.clock.now().plus_micros(-REMEMBERED_US);
     control.store.write(|tx| outbox::delete_ended(tx, before).map(drop))
@@ -46,7 +52,7 @@ fn is_refusal(error: &Error) -> bool {
     matches!(error.kind(), ErrorKind::Invalid | ErrorKind::Corrupt)
 }
 
-fn not_sent(tx: &mut farshore_store::Tx<'_>, control: &Control, message: &Message, error: &Error) -> Result<()> {
+fn not_sent(tx: &mut Tx<'_>, control: &Control, message: &Message, error: &Error) -> Result<()> {
     match next_try(tx.now(), message.tries).filter(|_| !is_refusal(error)) {
         Some(at) => {
             tracing::info!(id = %message.id, %error, "a letter is sent later");
@@ -63,7 +69,7 @@ fn next_try(now: Timestamp, tries: u32) -> Option<Timestamp> {
 }
 
 /// Those who run the project are told in its place; of a letter that told them so, only the event is left.
-fn give_up(tx: &mut farshore_store::Tx<'_>, control: &Control, message: &Message, error: &Error) -> Result<()> {
+fn give_up(tx: &mut Tx<'_>, control: &Control, message: &Message, error: &Error) -> Result<()> {
     if !outbox::given_up(tx, &message.id, tx.now())? {
         return Ok(());
     }
