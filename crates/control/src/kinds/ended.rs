@@ -13,7 +13,9 @@ pub fn tell(control: &Control, tx: &mut Tx<'_>, run: &Run) -> Result<()> {
     if !matches!(end, State::Failed | State::Stuck) {
         return Ok(());
     }
-    let Some(service) = services::get(tx, &run.subject.parse::<ServiceId>()?)? else { return Ok(()) };
+    // Nothing here may keep a run from ending.
+    let Ok(id) = run.subject.parse::<ServiceId>() else { return Ok(()) };
+    let Some(service) = services::get(tx, &id)? else { return Ok(()) };
     let why = match (end, &run.situation.error, &run.situation.undo_error) {
         (State::Stuck, _, Some(why)) => why.clone(),
         (_, Some(error), _) => error.message.clone(),

@@ -12,7 +12,7 @@ use crate::notifications::{Letter, Post};
 use crate::reconcile::{deliver, late_backups, supervise};
 use crate::services::{Patch, update};
 use crate::tags::On;
-use crate::{contacts, members, people};
+use crate::{contacts, members, people, projects};
 
 /// Keeps what it is given, or refuses it.
 #[derive(Default)]
@@ -155,6 +155,20 @@ fn a_letter_that_is_refused_or_cannot_be_delivered_for_a_day_is_given_up_and_the
         (0, 3),
         "of the letter, and of the one that told so"
     );
+}
+
+#[test]
+fn a_letter_of_a_project_that_was_deleted_ends_and_holds_up_no_other() {
+    let (scene, postman) = scene();
+    let project = projects::NewProject { name: "gone".to_string(), ..projects::NewProject::default() };
+    projects::create(&scene.control, "admin@example.org", &project).unwrap();
+    members::invite(&scene.control, "a", "gone", "nobody@example.org", Role::Developer).unwrap();
+    members::invite(&scene.control, "a", PROJECT, "dora@example.org", Role::Developer).unwrap();
+    projects::delete(&scene.control, "gone").unwrap();
+    *postman.unknown.lock().unwrap() = Some("nobody@example.org".to_string());
+    deliver(&scene.control).unwrap();
+    assert_eq!(postman.take().len(), 1);
+    assert_eq!(hurry(&scene), 0);
 }
 
 #[test]

@@ -15,9 +15,12 @@ const VERSION: u32 = 1;
 struct Saved {
     version: u32,
     figures: Vec<String>,
-    /// By period: each stretch by its beginning in microseconds, with the sum and count of each figure.
-    rings: Vec<Vec<(i64, Vec<(f64, u32)>)>>,
+    /// By period, in order of time.
+    rings: Vec<Vec<SavedStretch>>,
 }
+
+/// A stretch of time by its beginning in microseconds, with the sum and count of each figure.
+type SavedStretch = (i64, Vec<(f64, u32)>);
 
 impl Samples {
     /// The services of which something is kept.

@@ -2,8 +2,8 @@
 //!
 //! If we die between the server's yes and our note of it, the letter goes out once more under the same `Message-ID`.
 
-use farshore_store::Tx;
 use farshore_store::outbox::{self, Message};
+use farshore_store::{Tx, projects};
 use farshore_types::{Error, ErrorKind, Result, Timestamp};
 
 use crate::notifications::{Letter, UNDELIVERED};
@@ -75,6 +75,10 @@ fn give_up(tx: &mut Tx<'_>, control: &Control, message: &Message, error: &Error)
     }
     tracing::info!(id = %message.id, %error, "a letter is given up");
     let Ok(letter) = Letter::read(message) else { return Ok(()) };
+    // Its project may be deleted meanwhile.
+    if projects::get(tx, &letter.project_id)?.is_none() {
+        return Ok(());
+    }
     let text = format!("The letter {:?} to {} could not be delivered: {error}", letter.subject, letter.to);
     let recorder = match letter.event == UNDELIVERED {
         true => events::Recorder::silent(control),
