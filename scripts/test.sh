@@ -16,7 +16,7 @@ cargo test --workspace --no-run "${locked[@]}"
 
 failed=()
 avn=
-avn_log=target/avn.log
+avn_log="${CARGO_TARGET_DIR:-target}/avn.log"
 stop_avn() { [ -z "$avn" ] || ! kill "$avn" 2>/dev/null || wait "$avn" || true; }
 trap stop_avn EXIT
 
@@ -46,7 +46,7 @@ fi
 if [ -n "$avn" ]; then
   wait "$avn" || failed+=("the client avn")
   avn=
-  cat "$avn_log"
+  cat "$avn_log" || true
 fi
 if [ ${#failed[@]} -gt 0 ]; then
   printf -v list '%s, ' "${failed[@]}"

@@ -26,7 +26,7 @@ class Handler:
 
     async def handle_RCPT(self, server, session, envelope, address, options):
         if address == self.refused:
-            return "550 no such mailbox"
+            return "550 5.1.1 no such mailbox"
         envelope.rcpt_tos.append(address)
         return "250 OK"
 

@@ -70,6 +70,22 @@ pub fn backup_is_late(service: &Service) -> bool {
     service.facts.get(BACKUP_LATE).is_some()
 }
 
+/// The fact of a service that holds when its schedule was changed, in microseconds.
+const SCHEDULE_SINCE: &str = "schedule_since_us";
+
+/// Notes that the schedule of a service is another one from now on.
+pub fn begin_schedule(service: &mut Service, now: Timestamp) {
+    if let Value::Object(facts) = &mut service.facts {
+        facts.insert(SCHEDULE_SINCE.to_string(), json!(now.micros()));
+    }
+}
+
+/// Since when the schedule of a service is what it is.
+pub fn schedule_since(service: &Service) -> Timestamp {
+    let changed = service.facts.get(SCHEDULE_SINCE).and_then(Value::as_i64).map(Timestamp::from_micros);
+    changed.unwrap_or(service.created_at)
+}
+
 /// Hours from one backup of a service to the next.
 pub fn interval_hours(control: &Control, service: &Service) -> Result<u32> {
     let service_type: ServiceType = service.service_type.parse()?;

@@ -13,7 +13,7 @@ use farshore_store::outbox::{self, Message};
 use farshore_store::tags::Owner;
 use farshore_store::{Tx, id, members, projects, services};
 use farshore_types::access::Role;
-use farshore_types::{Entropy, Error, Result};
+use farshore_types::{Entropy, Result};
 
 pub use letter::{Letter, Post};
 pub use table::{INVITED, ROWS, UNDELIVERED};
@@ -28,6 +28,9 @@ const RECIPIENTS_MAX: usize = 50;
 const MEMBERS_MAX: u32 = 1000;
 /// Letters that wait at the same time: while the mail server is away for long, further ones are not written. Events are, always.
 const WAITING_MAX: u32 = 10_000;
+
+/// Events of services that are terminated.
+const OF_THE_GONE: [&str; 3] = ["service_shredded", "service_terminate_failed", "service_terminate_stuck"];
 
 /// Writes the letters of an event, if it is one that is sent.
 pub fn write(tx: &mut Tx<'_>, entropy: &dyn Entropy, event: &Event) -> Result<()> {
@@ -51,8 +54,7 @@ fn put(tx: &mut Tx<'_>, entropy: &dyn Entropy, event: &Event, row: &Row, to: &[S
         tracing::info!(event = row.event, "no letter is written: {WAITING_MAX} wait to be sent");
         return Ok(());
     }
-    let project = projects::get(tx, &event.project_id)?;
-    let project = project.ok_or_else(|| Error::bug(format!("event {} is of no project", event.id)))?;
+    let Some(project) = projects::get(tx, &event.project_id)? else { return Ok(()) };
     for to in to.iter().take(RECIPIENTS_MAX) {
         let letter = Letter::of(event, row, &project.name, to);
         let message = Message {
@@ -85,7 +87,9 @@ fn cause(event: &Event, row: &Row) -> String {
 /// The contacts of the service, else those of the project, else the people who can do something about it. (Aiven documentation,
 /// "Technical emails": contacts of a service take the place of its project's.)
 fn recipients(tx: &mut Tx<'_>, event: &Event) -> Result<Vec<String>> {
-    let name = event.service_name.as_deref();
+    // The name of one that was terminated may be another service's now.
+    let is_gone = OF_THE_GONE.contains(&event.event_type.as_str());
+    let name = event.service_name.as_deref().filter(|_| !is_gone);
     let service = name.map(|name| services::by_name(tx, &event.project_id, name)).transpose()?.flatten();
     if let Some(service) = service {
         let own = contacts::list(tx, Owner::Service(service.id.as_str()))?;

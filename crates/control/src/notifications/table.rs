@@ -64,7 +64,7 @@ pub const ROWS: &[Row] = &[
         "See what it means for each service, and what can be restored elsewhere: farshore region list.",
     ),
     sent("region_up", "a region answers again", "Nothing has to be done: copies go on by themselves."),
-    sent(
+    daily(
         UNDELIVERED,
         "a letter could not be delivered",
         "Correct the addresses: avn service update SERVICE, avn project update, key tech_emails.",

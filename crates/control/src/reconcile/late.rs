@@ -8,8 +8,13 @@ use serde_json::{Value, json};
 use super::each_service;
 use crate::policy::schedule;
 use crate::service::state;
-use crate::upkeep::{BACKUP_LATE, backup_is_late, interval_hours};
+use crate::upkeep::{BACKUP_LATE, backup_is_late, interval_hours, schedule_since};
 use crate::{Control, events};
+
+/// Half an hour, in microseconds.
+const HALF_HOUR_US: i64 = 1_800_000_000;
+/// Newest backups that are looked at: more than a clock that is ahead for a moment can make.
+const LOOKED_AT: u32 = 20;
 
 /// Looks at every service once.
 pub fn late_backups(control: &Control) -> Result<()> {
@@ -49,15 +54,28 @@ struct Found {
     newest: Option<Timestamp>,
 }
 
-/// What has changed since it was told last. While something is done with the service, as its first backup, nothing is late yet.
+/// What has changed since it was told last.
 fn look(tx: &mut Tx<'_>, service: &Service, interval_h: u32) -> Result<Option<Found>> {
     let Some(row) = services::get(tx, &service.id)? else { return Ok(None) };
-    if !runs::unfinished_of_subject(tx, row.id.as_str(), 1)?.is_empty() {
+    let unfinished = runs::unfinished_of_subject(tx, row.id.as_str(), 1)?.first().map(|run| run.created_at);
+    if is_excused(unfinished, row.next_backup_at, tx.now(), interval_h) {
         return Ok(None);
     }
-    let newest = backups::of_region(tx, &row.id, &row.region, 1)?.first().map(|backup| backup.taken_at);
-    let late = schedule::is_late(newest.unwrap_or(row.created_at), tx.now(), interval_h);
+    let half = i64::from(interval_h) * HALF_HOUR_US;
+    // What a clock that was ahead has dated into the future says nothing.
+    let known = backups::of_region(tx, &row.id, &row.region, LOOKED_AT)?;
+    let newest = known.iter().map(|backup| backup.taken_at).find(|at| at.micros() <= tx.now().micros() + half);
+    let since = newest.unwrap_or_default().max(schedule_since(&row));
+    let late = schedule::is_late(since, tx.now(), interval_h);
     Ok((late != backup_is_late(&row)).then_some(Found { late, newest }))
+}
+
+/// What is done with a service, as its first backup, may take its time, but not for ever; a missed backup is asked for in a moment.
+fn is_excused(unfinished: Option<Timestamp>, next: Option<Timestamp>, now: Timestamp, interval_h: u32) -> bool {
+    match unfinished {
+        Some(asked) => now.micros() < asked.micros().saturating_add(i64::from(interval_h) * HALF_HOUR_US),
+        None => next.is_some_and(|next| schedule::is_due(next, now, interval_h)),
+    }
 }
 
 impl Found {
@@ -70,6 +88,27 @@ impl Found {
             }
             (true, None) => ("service_backup_late", format!("Service {name} has no backup")),
             (false, _) => ("service_backup_on_time", format!("Service {name} has a new backup again")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_excuses_for_half_an_interval_and_a_slot_until_it_is_asked_for() {
+        let at = |hours: i64| Timestamp::from_micros(hours * 2 * HALF_HOUR_US);
+        for (unfinished, next, now, expect) in [
+            (None, None, 100, false),
+            (None, Some(101), 100, false),
+            (None, Some(100), 100, true),
+            (Some(95), Some(120), 100, true),
+            (Some(88), Some(120), 100, false),
+            (Some(88), Some(90), 100, false),
+        ] {
+            let found = is_excused(unfinished.map(at), next.map(at), at(now), 24);
+            assert_eq!(found, expect, "{unfinished:?} {next:?}");
         }
     }
 }

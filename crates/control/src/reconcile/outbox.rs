@@ -20,8 +20,8 @@ const MINUTE_US: i64 = 60 * 1_000_000;
 /// Sends what is due. Does nothing where no mail server is set: nothing is written then, either.
 pub fn deliver(control: &Control) -> Result<()> {
     let Some(post) = &control.post else { return Ok(()) };
-    let mut ended = false;
-    loop {
+    let mut tried = false;
+    'letters: loop {
         let due = control.store.read(|tx| outbox::due(tx, tx.now(), AT_ONCE))?;
         if due.is_empty() {
             break;
@@ -33,14 +33,14 @@ pub fn deliver(control: &Control) -> Result<()> {
                 Ok(()) => outbox::delivered(tx, &message.id, tx.now()).map(drop),
                 Err(error) => not_sent(tx, control, &message, error),
             })?;
+            tried = true;
             // Most likely the server does not answer at all: the others need not wait for it one after the other.
             if away {
-                return Ok(());
+                break 'letters;
             }
-            ended = true;
         }
     }
-    if !ended {
+    if !tried {
         return Ok(());
     }
     let before = control.clock.now().plus_micros(-REMEMBERED_US);

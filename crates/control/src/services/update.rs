@@ -14,8 +14,7 @@ use crate::hosts::{NodeState, RestoreOrder};
 use crate::policy::copies::{OPTION, check as check_copies};
 use crate::policy::{retention, schedule};
 use crate::service::Secrets;
-use crate::upkeep::config;
-use crate::upkeep::schema;
+use crate::upkeep::{begin_schedule, config, schema};
 use crate::{Control, catalog, copies, events, kinds};
 
 /// What is asked for; `None` stays as it is.
@@ -195,6 +194,7 @@ fn options(control: &Control, service: &mut Service, patch: &Patch, effect: &mut
         service.backup_hour = if after.integer("backup_hour").is_some() { hour } else { service.backup_hour };
         service.backup_minute = if after.integer("backup_minute").is_some() { minute } else { service.backup_minute };
         service.next_backup_at = next(control, service, &after)?;
+        begin_schedule(service, control.clock.now());
     }
     Ok(())
 }

@@ -16,6 +16,8 @@ use crate::password_file;
 
 /// How long the server may take for each of its answers.
 const ANSWER_MAX: Duration = Duration::from_secs(10);
+/// No such mailbox, no such host, not an address, moved away, no mail there, switched off. (RFC 3463, "Enumerated status codes"; RFC 7505.)
+const NO_MAILBOX: [&str; 6] = ["5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1"];
 /// Bytes of certificates that are read.
 const CA_BYTES_MAX: u64 = 4 << 20;
 
@@ -76,14 +78,17 @@ impl Post for Smtp {
         let transport = self.transport().map_err(|error| Error::transient(error.to_string()))?;
         transport.send(&message).map(drop).map_err(|error| {
             let text = format!("the mail server {server}: {}", chain(&error));
-            // Only an answer about this very letter is final: a server that is set up wrongly says 530 or 535 to all of them.
-            let answer = error.status().map(u16::from);
-            match answer {
-                Some(550..=554) => Error::invalid(text),
-                _ => Error::transient(text),
+            match error.is_permanent() && is_about_recipient(&text) {
+                true => Error::invalid(text),
+                false => Error::transient(text),
             }
         })
     }
+}
+
+/// Only what is said about the address itself is final; a server that refuses us, our sender, or everybody may be set up better tomorrow.
+fn is_about_recipient(text: &str) -> bool {
+    text.split_whitespace().any(|word| NO_MAILBOX.contains(&word))
 }
 
 fn message(from: &str, id: &str, letter: &Letter) -> Result<Message> {
@@ -135,5 +140,24 @@ impl header::Header for AutoSubmitted {
 
     fn display(&self) -> header::HeaderValue {
         header::HeaderValue::new(Self::name(), "auto-generated".to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_mailbox_that_is_not_there_is_final() {
+        for (text, expect) in [
+            ("permanent error (550): 5.1.1 no such mailbox", true),
+            ("permanent error (556): 5.1.10 takes no mail", true),
+            ("permanent error (550): 5.7.1 relaying denied", false),
+            ("permanent error (554): your address 5.1.1.7 is on a list", false),
+            ("permanent error (553): sender is not allowed", false),
+            ("permanent error (535): 5.7.8 no such user", false),
+        ] {
+            assert_eq!(is_about_recipient(text), expect, "{text}");
+        }
     }
 }
