@@ -66,6 +66,7 @@ fn only_the_way_to_the_nodes_is_open_to_others() {
         ("keys/local-east.key", 0o600),
         ("regions", 0o700),
         ("host", 0o711),
+        ("charts", 0o700),
         ("drills", 0o700),
         ("host/local-north", 0o711),
         ("host/local-north/orders", 0o700),
@@ -76,7 +77,7 @@ fn only_the_way_to_the_nodes_is_open_to_others() {
     let mut names: Vec<String> =
         fs::read_dir(&data).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
-    assert_eq!(names.len(), 11, "nothing that the table above does not have: {names:?}");
+    assert_eq!(names.len(), 12, "nothing that the table above does not have: {names:?}");
 }
 
 #[test]
