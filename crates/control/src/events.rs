@@ -44,7 +44,11 @@ impl Recorder {
         text: &str,
     ) -> Result<()> {
         let event = self.event(tx, (project_id, actor), event_type, service_name, text)?;
-        self.insert(tx, &event)
+        events::insert(tx, &event)?;
+        match self.sends {
+            true => notifications::write(tx, self.entropy.as_ref(), &event),
+            false => Ok(()),
+        }
     }
 
     /// Writes that somebody is invited, and the letter that says so.
@@ -60,14 +64,6 @@ impl Recorder {
         events::insert(tx, &event)?;
         match self.sends {
             true => notifications::invite(tx, self.entropy.as_ref(), &event, email),
-            false => Ok(()),
-        }
-    }
-
-    fn insert(&self, tx: &mut Tx<'_>, event: &Event) -> Result<()> {
-        events::insert(tx, event)?;
-        match self.sends {
-            true => notifications::write(tx, self.entropy.as_ref(), event),
             false => Ok(()),
         }
     }

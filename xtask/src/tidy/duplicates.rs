@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hundred_and_fifty_crates_are_the_limit() {
+    fn a_hundred_and_eighty_crates_are_the_limit() {
         for (external, expect) in [(170, None), (171, Some(false)), (180, Some(false)), (181, Some(true))] {
             assert_eq!(count(external).map(|finding| finding.is_error()), expect, "{external}");
         }

@@ -272,6 +272,11 @@ fn a_new_schedule_and_a_slot_that_has_just_come_make_no_backup_late() {
         row.next_backup_at = Some(hours(2));
     };
     assert_eq!(change(&later), 1);
+    // Another schedule is no backup: it is late until there is one.
+    let other = Patch { user_config: Some(json!({"backup_interval_hours": 4})), ..Patch::default() };
+    update(&scene.control, &scene.actor, PROJECT, "pg-1", &other).unwrap();
+    scene.settle(&service.id);
+    assert_eq!((change(&|_| {}), count(&scene, "service_backup_on_time")), (1, 0));
 }
 
 #[test]

@@ -21,7 +21,7 @@ pub use table::{INVITED, ROWS, UNDELIVERED};
 use table::{Row, row};
 
 /// The kind of outbox messages that are letters.
-pub const MAIL: &str = "mail";
+const MAIL: &str = "mail";
 /// Recipients of one event.
 const RECIPIENTS_MAX: usize = 50;
 /// Members of one project that are looked at.

@@ -19,7 +19,8 @@ pub const UNDELIVERED: &str = "project_mail_failed";
 pub const INVITED: &str = "project_user_invite";
 
 /// Where people see the runs of a service.
-const SEE_RUNS: &str = "See what was done, and why it failed: farshore run list SERVICE. What a rejected wish was about has been taken back.";
+const SEE_RUNS: &str =
+    "See what was done, and why it failed: farshore run list SERVICE. What it had begun was taken back.";
 /// What is to be done about a run that is stuck.
 const SEND_ON: &str = "It was to be taken back, and could not be. Remove what stands in its way (farshore run list SERVICE), then send it on: farshore run retry ID.";
 
@@ -67,7 +68,7 @@ pub const ROWS: &[Row] = &[
     daily(
         UNDELIVERED,
         "a letter could not be delivered",
-        "Correct the addresses: avn service update SERVICE, avn project update, key tech_emails.",
+        "Correct the address: avn project update --tech-email, or tech_emails of the service in the API.",
     ),
     sent(
         INVITED,

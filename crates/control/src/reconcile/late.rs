@@ -61,21 +61,28 @@ fn look(tx: &mut Tx<'_>, service: &Service, interval_h: u32) -> Result<Option<Fo
     if is_excused(unfinished, row.next_backup_at, tx.now(), interval_h) {
         return Ok(None);
     }
-    let half = i64::from(interval_h) * HALF_HOUR_US;
     // What a clock that was ahead has dated into the future says nothing.
     let known = backups::of_region(tx, &row.id, &row.region, LOOKED_AT)?;
-    let newest = known.iter().map(|backup| backup.taken_at).find(|at| at.micros() <= tx.now().micros() + half);
-    let since = newest.unwrap_or_default().max(schedule_since(&row));
-    let late = schedule::is_late(since, tx.now(), interval_h);
-    Ok((late != backup_is_late(&row)).then_some(Found { late, newest }))
+    let newest =
+        known.iter().map(|backup| backup.taken_at).find(|at| at.micros() <= tx.now().micros() + half_us(interval_h));
+    let told = backup_is_late(&row);
+    // A new schedule has its own time to bring a backup; it makes up for none that was missing before.
+    let begun = if told { Timestamp::default() } else { schedule_since(&row) };
+    let late = schedule::is_late(newest.unwrap_or_default().max(begun), tx.now(), interval_h);
+    Ok((late != told).then_some(Found { late, newest }))
 }
 
 /// What is done with a service, as its first backup, may take its time, but not for ever; a missed backup is asked for in a moment.
 fn is_excused(unfinished: Option<Timestamp>, next: Option<Timestamp>, now: Timestamp, interval_h: u32) -> bool {
     match unfinished {
-        Some(asked) => now.micros() < asked.micros().saturating_add(i64::from(interval_h) * HALF_HOUR_US),
+        Some(asked) => now.micros() < asked.micros().saturating_add(half_us(interval_h)),
         None => next.is_some_and(|next| schedule::is_due(next, now, interval_h)),
     }
+}
+
+/// Half an interval, in microseconds.
+fn half_us(interval_h: u32) -> i64 {
+    i64::from(interval_h) * HALF_HOUR_US
 }
 
 impl Found {
