@@ -87,11 +87,6 @@ impl ObjectStore for Dragging {
         self.slow.drag();
         self.inner.delete(name)
     }
-
-    fn copy_from(&self, source: &dyn ObjectStore, source_name: &str, name: &str) -> Result<u64> {
-        self.slow.drag();
-        self.inner.copy_from(source, source_name, name)
-    }
 }
 
 /// Two regions, a service in the first one, and how often its key was asked for.

@@ -19,7 +19,6 @@ use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{GetOptions, GetRange, ObjectMeta, ObjectStore as Remote, ObjectStoreExt, PutMode, PutPayload};
 
-use crate::copy::copy_through;
 use crate::name;
 use crate::store::{ObjectInfo, ObjectStore};
 
@@ -137,10 +136,6 @@ impl ObjectStore for Bucket {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
             Err(error) => Err(failed(error, "delete", name)),
         }
-    }
-
-    fn copy_from(&self, source: &dyn ObjectStore, source_name: &str, name: &str) -> Result<u64> {
-        copy_through(self, source, source_name, name)
     }
 }
 

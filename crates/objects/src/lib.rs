@@ -10,18 +10,18 @@
 
 mod bucket;
 pub mod contract;
-mod copy;
 pub mod layers;
 mod local;
 pub mod name;
 mod open;
+mod pieces;
 mod store;
 
 pub use bucket::Bucket;
-pub use copy::copy_through;
 pub use layers::{
     Budget, Dated, Deadline, Faults, Gate, Limit, Meter, Retry, Scoped, Shutter, ShutterState, Throttle, Verb,
 };
 pub use local::Local;
 pub use open::{open, open_or_create};
+pub use pieces::PieceOf;
 pub use store::{ObjectInfo, ObjectStore};

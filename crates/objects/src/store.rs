@@ -6,6 +6,8 @@ use std::ops::Range;
 use bytes::Bytes;
 use farshore_types::{Result, Timestamp};
 
+use crate::pieces::{self, PieceOf};
+
 /// What a listing says of one object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ObjectInfo {
@@ -20,7 +22,7 @@ pub struct ObjectInfo {
 /// One region's object store. Calls block; they may be made from any number of threads at once.
 ///
 /// Names are parts of `a-z 0-9 . _ -` joined by `/`, at most 512 bytes; a name outside that is `Invalid`.
-/// An object becomes visible whole or not at all, and is durable when `put_new` or `copy_from` returns.
+/// An object becomes visible whole or not at all, and is durable when `put_new` or `put_pieces` returns.
 pub trait ObjectStore: Debug + Send + Sync {
     /// Puts an object that does not exist yet. `Conflict` where the name is taken and the store can tell; correctness never
     /// rests on it. A retry of the same bytes under the same name after an unclear outcome is `Ok`.
@@ -43,7 +45,12 @@ pub trait ObjectStore: Debug + Send + Sync {
     /// Deletes an object; `Ok` where there is none.
     fn delete(&self, name: &str) -> Result<()>;
 
-    /// Puts here, under `name`, the object `source_name` of another store, byte for byte, on the server's side where both can. As
-    /// `put_new` for a taken name; `Missing` where the source has no such object. Returns its size.
-    fn copy_from(&self, source: &dyn ObjectStore, source_name: &str, name: &str) -> Result<u64>;
+    /// As [`ObjectStore::put_new`], an object of `size` bytes that come in pieces, front to back, so that nobody holds it whole. Asked
+    /// for the bytes at an offset, `piece` gives at least one of them and none beyond the end (`Bug` otherwise); asked for those at
+    /// 0 again, it begins anew. Its error ends the put and is given back: nothing has been put. Not asked at all for an empty object.
+    ///
+    /// A store that has no better way gathers the pieces and puts them as one.
+    fn put_pieces(&self, name: &str, size: u64, piece: &mut PieceOf<'_>) -> Result<()> {
+        self.put_new(name, pieces::gather(name, size, piece)?)
+    }
 }

@@ -74,7 +74,7 @@ fn with_doors<const N: usize>(names: [&'static str; N]) -> (Arc<Faults>, [Arc<Do
     (faults, doors)
 }
 
-/// One verb of the first store; a copy reads from the second.
+/// One verb of the first store; pieces come from the second.
 type CallOf = fn(&dyn ObjectStore, &dyn ObjectStore) -> Result<(), Error>;
 
 #[test]
@@ -88,7 +88,7 @@ fn every_verb_of_a_silent_store_ends_in_time_and_says_what_was_done() {
         ("look at a", |store, _| store.head("a").map(drop)),
         ("list everything", |store, _| store.list("", &mut |_| Ok(()))),
         ("delete a", |store, _| store.delete("a")),
-        ("copy to c: put c", |store, other| store.copy_from(other, "a", "c").map(drop)),
+        ("put c", |store, other| store.put_pieces("c", 1, &mut |at| other.get_range("a", at..1))),
     ];
     let faults = faulty();
     faults.block_all();
@@ -103,7 +103,7 @@ fn every_verb_of_a_silent_store_ends_in_time_and_says_what_was_done() {
     }
     // What was left behind is carried out in the end, by threads that outlive the layer.
     faults.heal();
-    until(|| faults.head("b").is_ok() && faults.head("c").is_ok());
+    until(|| faults.head("b").is_ok());
 }
 
 #[test]
@@ -282,10 +282,6 @@ impl ObjectStore for Scripted {
     fn delete(&self, _: &str) -> Result<(), Error> {
         unreachable!()
     }
-
-    fn copy_from(&self, _: &dyn ObjectStore, _: &str, _: &str) -> Result<u64, Error> {
-        unreachable!()
-    }
 }
 
 #[test]
@@ -361,4 +357,40 @@ fn a_listings_caller_may_take_longer_than_the_stores_patience() {
     };
     store.list("", each).unwrap();
     assert_eq!((seen, store.silent_since()), (1000, None));
+}
+
+#[test]
+fn a_put_in_pieces_waits_for_its_caller_as_long_as_it_takes_and_for_the_store_in_bounds() {
+    let faults = faulty();
+    let store = deadline(faults, NONE);
+    let slowly = &mut |at: u64| {
+        // Longer than the patience with the store.
+        SystemClock::new().pause(NONE * 3);
+        Ok(Bytes::from_static(b"0123456789").slice(at as usize..at as usize + 2))
+    };
+    store.put_pieces("a", 10, slowly).unwrap();
+    assert_eq!((store.get("a").unwrap(), store.stuck()), ("0123456789".into(), 0));
+
+    let (stuck, [door]) = with_doors(["b"]);
+    let store = deadline(stuck, NONE);
+    let put = store.put_pieces("b", 1, &mut |_| Ok("x".into()));
+    assert_eq!((kind(put), store.stuck()), (Some(ErrorKind::Transient), 1));
+    door.open();
+    until(|| store.stuck() == 0);
+    assert_eq!(kind(store.get("b")), Some(ErrorKind::Missing), "it was not carried out late");
+}
+
+#[test]
+fn a_caller_without_a_piece_is_no_sign_that_a_silent_store_answers() {
+    let (faults, [door]) = with_doors(["stuck"]);
+    let store = deadline(faults, NONE);
+    assert_eq!(kind(store.get("stuck")), Some(ErrorKind::Transient));
+    let silent = store.silent_since();
+    for own in [ErrorKind::Missing, ErrorKind::Corrupt, ErrorKind::Transient] {
+        let put = store.put_pieces("a", 1, &mut |_| Err(Error::new(own, "the source is not well")));
+        assert_eq!((kind(put), store.silent_since()), (Some(own), silent));
+    }
+    store.put_pieces("a", 1, &mut |_| Ok("x".into())).unwrap();
+    assert_eq!(store.silent_since(), None);
+    door.open();
 }

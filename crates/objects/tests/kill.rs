@@ -36,12 +36,21 @@ fn the_writer_to_be_killed() {
                     let name = format!("round/{round}/{}/{writer}-{number}", number % 5);
                     let body = content(&name);
                     println!("begin {name}");
-                    store.put_new(&name, body).unwrap();
+                    put(store, &name, body, number);
                     println!("done {name}");
                 }
             });
         }
     });
+}
+
+/// Every second object in pieces.
+fn put(store: &Local, name: &str, body: Bytes, number: usize) {
+    let piece = |at: u64| body.slice(at as usize..body.len().min(at as usize + 100_000));
+    match number % 2 {
+        0 => store.put_new(name, body).unwrap(),
+        _ => store.put_pieces(name, body.len() as u64, &mut |at| Ok(piece(at))).unwrap(),
+    }
 }
 
 fn start_writer(directory: &Path, round: usize) -> Child {

@@ -87,6 +87,31 @@ fn retry_starts_a_listing_again_only_before_its_first_entry() {
 }
 
 #[test]
+fn retry_begins_pieces_anew_and_leaves_the_callers_own_faults_to_the_caller() {
+    let (clock, faults) = (Arc::new(ManualClock::default()), faulty());
+    let store = Retry::new(faults.clone(), clock.clone());
+    for (nth, action) in [(1, Action::FailBefore(ErrorKind::Transient)), (2, Action::FailAfter(ErrorKind::Transient))] {
+        faults.fail_nth(Verb::PutPieces, nth, action);
+    }
+    let mut asked = Vec::new();
+    let piece = &mut |at: u64| {
+        asked.push(at);
+        Ok(bytes::Bytes::from_static(b"1234").slice(at as usize..at as usize + 2))
+    };
+    store.put_pieces("a", 4, piece).unwrap();
+    assert_eq!(asked, [0, 2, 0, 2], "performed and lost, then found to be there");
+    assert_eq!((store.get("a").unwrap(), clock.pauses().len()), ("1234".into(), 2));
+
+    let mut asked = 0;
+    let failing = &mut |_| {
+        asked += 1;
+        Err(Error::transient("the source is not well"))
+    };
+    assert_eq!(kind(store.put_pieces("b", 4, failing)), Some(ErrorKind::Transient));
+    assert_eq!((asked, clock.pauses().len()), (1, 2));
+}
+
+#[test]
 fn limit_lets_exactly_so_many_calls_in() {
     const SLOTS: usize = 3;
     let faults = faulty();
@@ -129,12 +154,12 @@ fn meter_counts_calls_failures_and_bytes_by_verb() {
     store.get_range("a", 1..3).unwrap();
     store.get("b").unwrap_err();
     store.list("", &mut |_| Ok(())).unwrap();
-    store.copy_from(&store, "a", "c").unwrap();
+    store.put_pieces("c", 5, &mut |_| Ok("12345".into())).unwrap();
     let read = |verb| {
         let reading = store.reading(verb);
         (reading.calls, reading.failures, reading.bytes)
     };
-    let expect = [(2, 1, 5), (3, 1, 10), (1, 0, 2), (0, 0, 0), (1, 0, 0), (0, 0, 0), (1, 0, 5)];
+    let expect = [(2, 1, 5), (2, 1, 5), (1, 0, 2), (0, 0, 0), (1, 0, 0), (0, 0, 0), (1, 0, 5)];
     assert_eq!(Verb::ALL.map(read), expect);
 }
 
@@ -203,7 +228,7 @@ fn who_waits_for_a_rate_set_far_too_low_goes_on_when_it_is_corrected() {
     assert_eq!(budget.rate(), Some(1 << 30));
 }
 
-/// One verb of the first store; a copy reads from the second.
+/// One verb of the first store; pieces come from the second.
 type CallOf = fn(&dyn ObjectStore, &dyn ObjectStore) -> Result<(), Error>;
 
 #[test]
@@ -222,7 +247,7 @@ fn a_shut_gate_fails_or_holds_every_call_and_never_carries_it_out_late() {
         |gate, _| gate.head("a").map(drop),
         |gate, _| gate.list("", &mut |_| Ok(())),
         |gate, _| gate.delete("a"),
-        |gate, other| gate.copy_from(other, "a", "c").map(drop),
+        |gate, other| gate.put_pieces("c", 1, &mut |at| other.get_range("a", at..1)),
     ];
     let expect = |ended: Result<(), Error>| {
         let error = ended.unwrap_err();
@@ -317,12 +342,27 @@ fn a_blocked_store_holds_its_callers_until_it_is_healed_or_fails() {
 }
 
 #[test]
+fn a_gate_that_shuts_between_two_pieces_ends_the_put() {
+    let shutter = Arc::new(Shutter::new("north".parse().unwrap()));
+    let inner = memory();
+    let gate = Gate::new(inner.clone(), shutter.clone());
+    let piece = &mut |at: u64| {
+        if at > 0 {
+            shutter.set(ShutterState::Errors);
+        }
+        Ok("x".into())
+    };
+    assert_eq!(kind(gate.put_pieces("a", 3, piece)), Some(ErrorKind::Transient));
+    assert_eq!(kind(inner.head("a")), Some(ErrorKind::Missing));
+}
+
+#[test]
 fn dated_objects_grow_old_by_the_injected_clock() {
     let clock = Arc::new(ManualClock::default());
     let store = Dated::new(memory(), clock.clone());
     store.put_new("old", "x".into()).unwrap();
     clock.pause(Duration::from_secs(86_400));
-    store.copy_from(&store, "old", "new").unwrap();
+    store.put_pieces("new", 1, &mut |at| store.get_range("old", at..1)).unwrap();
     store.put_new("old", "x".into()).unwrap();
     let age = store.head("new").unwrap().modified.seconds_since(store.head("old").unwrap().modified);
     assert!((age - 86_400.0).abs() < 1e-6, "{age}");

@@ -87,6 +87,11 @@ pub(crate) fn damaged(name: &str, what: &str) -> Error {
 pub(crate) fn check_hash(name: &str, expected: Hash, bytes: &[u8]) -> Result<()> {
     match Hash::of(bytes) == expected {
         true => Ok(()),
-        false => Err(damaged(name, "its bytes do not have the SHA-256 in its name")),
+        false => Err(wrong_hash(name)),
     }
+}
+
+/// The error for bytes that do not have the hash that the object's name promises.
+pub(crate) fn wrong_hash(name: &str) -> Error {
+    damaged(name, "its bytes do not have the SHA-256 in its name")
 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use common::{Bench, log, page, restored_by};
 use farshore_objects::layers::{Action, Faults, Verb};
 use farshore_objects::{Bucket, Meter, ObjectStore};
-use farshore_types::{ErrorKind, Generation, Position, Progress, Result, SessionId, Timeline};
+use farshore_types::{Entropy, ErrorKind, Generation, Position, Progress, Result, SessionId, Timeline};
 use farshore_vault::care::copy::{
     Copied, Order, Settings, Watermark, copy_backup, copy_journal, ensure_repository, plan_copies,
 };
@@ -19,6 +19,9 @@ use farshore_vault::journal::WAL;
 use farshore_vault::journal::chains::{self, Chain};
 use farshore_vault::names::{BLOCK_BYTES, BackupId, ManifestName, TOMBSTONES};
 use farshore_vault::{Hash, Repository};
+
+/// Verbs that put.
+const PUTS: [Verb; 2] = [Verb::PutNew, Verb::PutPieces];
 
 type Content = BTreeMap<String, Vec<u8>>;
 
@@ -36,6 +39,10 @@ fn source() -> Source {
     let table = |blocks: u32| (0..blocks).flat_map(|block| page(block, 10, block as u8)).collect::<Vec<_>>();
     bench.write("base/table.pages", &table(60));
     bench.write("base/small", b"small");
+    // No compression makes it small: its pack is copied in pieces.
+    let mut noise = vec![0; 1_300_000];
+    bench.entropy.fill(&mut noise).unwrap();
+    bench.write("base/noise", &noise);
     log::put(&bench.vault, 1, (500, 1000), &bench.entropy);
     let journal = vec![log::put(&bench.vault, 1, (1000, 1500), &bench.entropy)];
     let full = log::backup(&bench, 1000, None, log::closing(1, (1000, 1500), journal));
@@ -143,7 +150,8 @@ fn keys_come_before_format_before_journal_and_packs_before_the_manifest() {
     let faults = Arc::new(Faults::new(memory()));
     let target: Arc<dyn ObjectStore> = faults.clone();
     source.round(&target).unwrap();
-    let puts: Vec<_> = faults.calls().into_iter().filter(|call| call.0 == Verb::PutNew).map(|call| call.1).collect();
+    let puts: Vec<_> = faults.calls().into_iter().filter(|call| PUTS.contains(&call.0)).map(|call| call.1).collect();
+    assert!(faults.calls().iter().any(|call| call.0 == Verb::PutPieces), "a pack is larger than a piece");
     let ranks = puts.iter().map(|name| match name.split('/').next().unwrap() {
         "keys" => 0,
         "format" => 1,
@@ -158,7 +166,7 @@ fn keys_come_before_format_before_journal_and_packs_before_the_manifest() {
 fn a_copier_that_dies_at_any_call_leaves_only_whole_backups_and_the_next_one_finishes() {
     let mut points = 0;
     for action in [Action::StopBefore, Action::StopAfter] {
-        for verb in [Verb::PutNew, Verb::Delete] {
+        for verb in [Verb::PutNew, Verb::PutPieces, Verb::Delete] {
             for nth in 1.. {
                 let source = source();
                 let faults = Arc::new(Faults::new(memory()));
@@ -189,7 +197,7 @@ fn a_copier_that_dies_at_any_call_leaves_only_whole_backups_and_the_next_one_fin
 
 #[test]
 fn a_copier_that_loses_the_source_at_any_call_leaves_only_whole_backups() {
-    for verb in [Verb::PutNew, Verb::Get, Verb::Delete] {
+    for verb in [Verb::PutNew, Verb::Get, Verb::GetRange, Verb::Head, Verb::Delete] {
         for nth in 1.. {
             let source = source();
             let target = memory();
@@ -211,19 +219,31 @@ fn a_copier_that_loses_the_source_at_any_call_leaves_only_whole_backups() {
 
 #[test]
 fn damage_in_the_source_is_named_and_does_not_spread() {
-    let source = source();
-    let target = memory_of(source.repository());
-    let custody = source.repository().custody(&source.backups[0]).unwrap().1;
-    let pack = custody.packs().unwrap()[0].0.to_string();
-    let mut bytes = source.bench.store.get(&pack).unwrap().to_vec();
-    bytes[200] ^= 1;
-    source.bench.store.delete(&pack).unwrap();
-    source.bench.store.put_new(&pack, bytes.into()).unwrap();
-    let error = source.copy(&target, &source.backups[0]).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Corrupt);
-    assert!(error.to_string().contains(&pack), "{error}");
-    assert!(target.backups().unwrap().is_empty());
-    assert!(target.store().head(&pack).is_err());
+    type Damage = fn(&mut Vec<u8>);
+    let table: [(&str, Damage); 5] = [
+        ("a byte of the first piece", |bytes| bytes[200] ^= 1),
+        ("a byte in the middle", |bytes| bytes[700_000] ^= 1),
+        ("the last byte", |bytes| *bytes.last_mut().unwrap() ^= 1),
+        ("bytes too few", |bytes| bytes.truncate(bytes.len() - 1)),
+        ("bytes too many", |bytes| bytes.push(0)),
+    ];
+    for (what, damage) in table {
+        let source = source();
+        let target = memory_of(source.repository());
+        let custody = source.repository().custody(&source.backups[0]).unwrap().1;
+        let (pack, size) = custody.packs().unwrap().into_iter().max_by_key(|(_, size)| *size).unwrap();
+        let pack = pack.to_string();
+        assert!(size > 1_000_000, "{size}: one that is copied in pieces");
+        let mut bytes = source.bench.store.get(&pack).unwrap().to_vec();
+        damage(&mut bytes);
+        source.bench.store.delete(&pack).unwrap();
+        source.bench.store.put_new(&pack, bytes.into()).unwrap();
+        let error = source.copy(&target, &source.backups[0]).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Corrupt, "{what}");
+        assert!(error.to_string().contains(&pack), "{error}");
+        assert!(target.backups().unwrap().is_empty(), "{what}");
+        assert!(target.store().head(&pack).is_err(), "{what}");
+    }
 }
 
 #[test]
@@ -258,7 +278,7 @@ fn nothing_is_copied_that_a_sweep_of_the_target_is_about_to_delete() {
 fn a_source_that_may_only_be_read_is_copied_from() {
     let source = source();
     source.faults.set_hook(Arc::new(|verb, _| match verb {
-        Verb::PutNew | Verb::Delete => Action::FailBefore(ErrorKind::Denied),
+        Verb::PutNew | Verb::PutPieces | Verb::Delete => Action::FailBefore(ErrorKind::Denied),
         _ => Action::Go,
     }));
     let target = memory();
@@ -348,9 +368,6 @@ impl ObjectStore for Growing {
     }
     fn delete(&self, name: &str) -> Result<()> {
         self.inner.delete(name)
-    }
-    fn copy_from(&self, source: &dyn ObjectStore, source_name: &str, name: &str) -> Result<u64> {
-        self.inner.copy_from(source, source_name, name)
     }
 }
 

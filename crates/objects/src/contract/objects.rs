@@ -1,9 +1,9 @@
-//! Promises about single objects: put, read, look, delete, copy; names at the edges. Nothing is kept between checks.
+//! Promises about single objects: put, whole or in pieces, read, look, delete; names at the edges. Nothing is kept between checks.
 
 use std::ops::Range;
 
 use bytes::Bytes;
-use farshore_types::{ErrorKind, Result};
+use farshore_types::{Error, ErrorKind, Result};
 
 use crate::contract::probe::{body, expect_kind, listed, names};
 use crate::store::ObjectStore;
@@ -157,22 +157,73 @@ pub(super) fn modified_tells_ages(store: &dyn ObjectStore) -> Result<()> {
     Ok(())
 }
 
-pub(super) fn a_copy_brings_the_bytes_from_another_store(
-    store: &dyn ObjectStore,
-    source: &dyn ObjectStore,
-) -> Result<()> {
-    source.put_new("from/here", body("bytes"))?;
-    source.put_new("from/empty", Bytes::new())?;
-    for _ in 0..2 {
-        assert_eq!(store.copy_from(source, "from/here", "to/there")?, 5);
-        assert_eq!(store.copy_from(source, "from/empty", "to/empty")?, 0);
+/// Gives `content` in pieces of at most `most` bytes.
+fn by(content: &Bytes, most: usize) -> impl FnMut(u64) -> Result<Bytes> {
+    move |at| {
+        let at = usize::try_from(at).unwrap_or_default();
+        Ok(content.slice(at..content.len().min(at.saturating_add(most))))
     }
-    assert_eq!(store.get("to/there")?, body("bytes"));
-    store.put_new("to/taken", body("other"))?;
-    expect_kind(store.copy_from(source, "from/here", "to/taken"), ErrorKind::Conflict, "a copy to a taken name");
-    expect_kind(store.copy_from(source, "from/nowhere", "to/x"), ErrorKind::Missing, "a copy of a missing object");
-    expect_kind(store.copy_from(source, "from/here", "to//x"), ErrorKind::Invalid, "a copy to a bad name");
-    assert_eq!(store.copy_from(store, "to/there", "to/again")?, 5, "a store is its own source");
-    assert_eq!(names(store, "")?, ["to/again", "to/empty", "to/taken", "to/there"]);
+}
+
+pub(super) fn pieces_make_one_object(store: &dyn ObjectStore) -> Result<()> {
+    let large: Bytes = (0..LARGE_BYTES).map(|at| u8::try_from(at % 249).unwrap_or_default()).collect();
+    let table = [
+        ("empty", Bytes::new(), 1),
+        ("one", body("x"), 1),
+        ("letters", body("0123456789"), 3),
+        ("whole", large.clone(), LARGE_BYTES),
+        ("parts/large", large, 1_000_001),
+    ];
+    for (name, content, most) in table {
+        let size = content.len() as u64;
+        // The second time it is there already, with the same bytes.
+        for _ in 0..2 {
+            store.put_pieces(name, size, &mut by(&content, most))?;
+        }
+        assert!(store.get(name)? == content, "{name} reads back other bytes");
+        store.put_new(name, content)?;
+    }
+    Ok(())
+}
+
+pub(super) fn pieces_never_replace_an_object(store: &dyn ObjectStore) -> Result<()> {
+    store.put_new("p/q", body("first"))?;
+    for other in ["other", "firsT", "fir", "first and more", ""] {
+        let put = store.put_pieces("p/q", other.len() as u64, &mut by(&body(other), 2));
+        expect_kind(put, ErrorKind::Conflict, other);
+    }
+    assert_eq!(store.get("p/q")?, body("first"));
+    expect_kind(store.put_pieces("p//q", 1, &mut by(&body("x"), 1)), ErrorKind::Invalid, "pieces under a bad name");
+    Ok(())
+}
+
+pub(super) fn pieces_that_end_early_put_nothing(store: &dyn ObjectStore) -> Result<()> {
+    for kind in [ErrorKind::Corrupt, ErrorKind::Missing, ErrorKind::Transient] {
+        for good in [0, 4, 8] {
+            let content = body("0123456789");
+            let mut piece = by(&content, 4);
+            let mut failing = |at| match at < good {
+                true => piece(at),
+                false => Err(Error::new(kind, "the source is not well")),
+            };
+            let error = store.put_pieces("a/b", 10, &mut failing).err();
+            let error = error.ok_or_else(|| Error::bug("pieces that ended early were put"))?;
+            assert_eq!(error.kind(), kind, "after {good} bytes: {error}");
+            assert!(error.to_string().contains("the source is not well"), "the caller's own error is lost: {error}");
+        }
+    }
+    for (given, what) in [("", "an empty piece"), ("0123456789 ", "a piece beyond the end")] {
+        let put = store.put_pieces("a/b", 10, &mut |_| Ok(body(given)));
+        expect_kind(put, ErrorKind::Bug, what);
+    }
+    assert!(listed(store, "")?.is_empty(), "a put that failed left an object");
+    store.put_pieces("a/b", 10, &mut by(&body("0123456789"), 4))?;
+    Ok(())
+}
+
+pub(super) fn pieces_may_come_from_the_same_store(store: &dyn ObjectStore) -> Result<()> {
+    store.put_new("from", body("0123456789"))?;
+    store.put_pieces("to", 10, &mut |at| store.get_range("from", at..10.min(at + 4)))?;
+    assert_eq!(store.get("to")?, body("0123456789"));
     Ok(())
 }

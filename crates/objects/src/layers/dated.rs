@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use farshore_types::{Clock, Result, Timestamp};
 
+use crate::pieces::PieceOf;
 use crate::store::{ObjectInfo, ObjectStore};
 
 /// A store that dates its objects by a clock of the test's own.
@@ -75,8 +76,8 @@ impl ObjectStore for Dated {
         Ok(())
     }
 
-    fn copy_from(&self, source: &dyn ObjectStore, source_name: &str, name: &str) -> Result<u64> {
+    fn put_pieces(&self, name: &str, size: u64, piece: &mut PieceOf<'_>) -> Result<()> {
         self.date(name);
-        self.inner.copy_from(source, source_name, name)
+        self.inner.put_pieces(name, size, piece)
     }
 }

@@ -14,6 +14,7 @@ use bytes::Bytes;
 use farshore_types::{Error, ErrorKind, Result};
 
 use crate::layers::verb::Verb;
+use crate::pieces::PieceOf;
 use crate::store::{ObjectInfo, ObjectStore};
 
 /// Calls remembered by [`Faults::calls`]; later ones are only counted.
@@ -34,7 +35,7 @@ pub enum Action {
     StopAfter,
 }
 
-/// Chooses what happens to a call. For a copy the name is the target's, for a listing the prefix.
+/// Chooses what happens to a call. For a listing the name is the prefix.
 pub type Hook = dyn Fn(Verb, &str) -> Action + Send + Sync;
 
 /// A store with programmable faults.
@@ -220,7 +221,7 @@ impl ObjectStore for Faults {
         self.call(Verb::Delete, name, || self.inner.delete(name))
     }
 
-    fn copy_from(&self, source: &dyn ObjectStore, source_name: &str, name: &str) -> Result<u64> {
-        self.call(Verb::CopyFrom, name, || self.inner.copy_from(source, source_name, name))
+    fn put_pieces(&self, name: &str, size: u64, piece: &mut PieceOf<'_>) -> Result<()> {
+        self.call(Verb::PutPieces, name, || self.inner.put_pieces(name, size, piece))
     }
 }

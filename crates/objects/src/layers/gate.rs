@@ -2,7 +2,7 @@
 //!
 //! All stores of one region hold the same [`Shutter`]. A call that meets it shut fails, or hangs until it moves and fails
 //! then: it is never carried out late. A call that is inside the store already ends as it would; a listing meets the shutter
-//! again at each entry, and a copy after it has read its source. Open is all that a new process knows: a drill ends with it.
+//! again at each entry, and a put in pieces at each piece. Open is all that a new process knows: a drill ends with it.
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,8 +12,8 @@ use bytes::Bytes;
 use farshore_types::error::ErrorContext;
 use farshore_types::{Error, RegionName, Result};
 
-use crate::copy::copy_through;
 use crate::layers::verb::{Verb, about};
+use crate::pieces::PieceOf;
 use crate::store::{ObjectInfo, ObjectStore};
 
 /// What meets a call.
@@ -187,8 +187,13 @@ impl ObjectStore for Gate {
         self.inner.delete(name)
     }
 
-    fn copy_from(&self, source: &dyn ObjectStore, source_name: &str, name: &str) -> Result<u64> {
-        copy_through(self, source, source_name, name)
+    fn put_pieces(&self, name: &str, size: u64, piece: &mut PieceOf<'_>) -> Result<()> {
+        self.pass(Verb::PutPieces, name)?;
+        self.inner.put_pieces(name, size, &mut |at| {
+            let piece = piece(at)?;
+            self.pass(Verb::PutPieces, name)?;
+            Ok(piece)
+        })
     }
 }
 

@@ -1,7 +1,7 @@
 //! At most so many calls at once; further ones wait their turn.
 //!
 //! Listings are not counted: they ask for one page at a time, and their `each` may call the store again, which would wait
-//! for itself. A copy counts as its put: its read belongs to the source, which may be limited by the very same slots.
+//! for itself. A put in pieces gives its slot back while its caller makes the next piece, perhaps out of the very same store.
 //! A panic in a call gives its slot back.
 
 use std::num::NonZeroUsize;
@@ -11,7 +11,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use bytes::Bytes;
 use farshore_types::Result;
 
-use crate::copy::copy_through;
+use crate::pieces::PieceOf;
 use crate::store::{ObjectInfo, ObjectStore};
 
 /// A store with a bound on concurrent calls.
@@ -77,7 +77,14 @@ impl ObjectStore for Limit {
         self.inner.delete(name)
     }
 
-    fn copy_from(&self, source: &dyn ObjectStore, source_name: &str, name: &str) -> Result<u64> {
-        copy_through(self, source, source_name, name)
+    fn put_pieces(&self, name: &str, size: u64, piece: &mut PieceOf<'_>) -> Result<()> {
+        let mut slot = Some(self.slot());
+        self.inner.put_pieces(name, size, &mut |at| {
+            // Its caller may need the slot to make the piece.
+            slot = None;
+            let piece = piece(at);
+            slot = Some(self.slot());
+            piece
+        })
     }
 }

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use farshore_types::Result;
 
 use crate::layers::verb::{PerVerb, Verb};
+use crate::pieces::PieceOf;
 use crate::store::{ObjectInfo, ObjectStore};
 
 /// What one verb has done so far.
@@ -88,7 +89,7 @@ impl ObjectStore for Meter {
         self.count(Verb::Delete, self.inner.delete(name), |()| 0)
     }
 
-    fn copy_from(&self, source: &dyn ObjectStore, source_name: &str, name: &str) -> Result<u64> {
-        self.count(Verb::CopyFrom, self.inner.copy_from(source, source_name, name), |size| *size)
+    fn put_pieces(&self, name: &str, size: u64, piece: &mut PieceOf<'_>) -> Result<()> {
+        self.count(Verb::PutPieces, self.inner.put_pieces(name, size, piece), |()| size)
     }
 }

@@ -12,6 +12,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use farshore_types::{Clock, ErrorKind, Result};
 
+use crate::pieces::PieceOf;
 use crate::store::{ObjectInfo, ObjectStore};
 
 /// Calls made at most for one asked, the first included.
@@ -91,7 +92,15 @@ impl ObjectStore for Retry {
         self.again(|| self.inner.delete(name))
     }
 
-    fn copy_from(&self, source: &dyn ObjectStore, source_name: &str, name: &str) -> Result<u64> {
-        self.again(|| self.inner.copy_from(source, source_name, name))
+    fn put_pieces(&self, name: &str, size: u64, piece: &mut PieceOf<'_>) -> Result<()> {
+        self.again(|| {
+            let mut stopped = false;
+            let put = self.inner.put_pieces(name, size, &mut |at| piece(at).inspect_err(|_| stopped = true));
+            // The caller's own error is passed on as it is.
+            match put {
+                Err(error) if !stopped => Err(error),
+                ended => Ok(ended),
+            }
+        })?
     }
 }

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use farshore_types::{Error, Result};
 
 use crate::name;
+use crate::pieces::PieceOf;
 use crate::store::{ObjectInfo, ObjectStore};
 
 /// The objects below one prefix.
@@ -65,7 +66,7 @@ impl ObjectStore for Scoped {
         self.inner.delete(&self.full(name)?)
     }
 
-    fn copy_from(&self, source: &dyn ObjectStore, source_name: &str, name: &str) -> Result<u64> {
-        self.inner.copy_from(source, source_name, &self.full(name)?)
+    fn put_pieces(&self, name: &str, size: u64, piece: &mut PieceOf<'_>) -> Result<()> {
+        self.inner.put_pieces(&self.full(name)?, size, piece)
     }
 }

@@ -12,8 +12,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use farshore_types::{Clock, Result};
 
-use crate::copy::copy_through;
 use crate::layers::budget::Budget;
+use crate::pieces::PieceOf;
 use crate::store::{ObjectInfo, ObjectStore};
 
 /// Longest single wait. After it the budget is asked again, so that a rate set far too low can still be corrected.
@@ -108,7 +108,11 @@ impl ObjectStore for Throttle {
         self.inner.delete(name)
     }
 
-    fn copy_from(&self, source: &dyn ObjectStore, source_name: &str, name: &str) -> Result<u64> {
-        copy_through(self, source, source_name, name)
+    fn put_pieces(&self, name: &str, size: u64, piece: &mut PieceOf<'_>) -> Result<()> {
+        self.inner.put_pieces(name, size, &mut |at| {
+            let piece = piece(at)?;
+            self.take(piece.len());
+            Ok(piece)
+        })
     }
 }

@@ -15,14 +15,14 @@ pub enum Verb {
     List,
     /// `delete`
     Delete,
-    /// `copy_from`; its reads of the source are calls of the source
-    CopyFrom,
+    /// `put_pieces`
+    PutPieces,
 }
 
 impl Verb {
     /// All seven.
     pub const ALL: [Verb; 7] =
-        [Verb::PutNew, Verb::Get, Verb::GetRange, Verb::Head, Verb::List, Verb::Delete, Verb::CopyFrom];
+        [Verb::PutNew, Verb::Get, Verb::GetRange, Verb::Head, Verb::List, Verb::Delete, Verb::PutPieces];
 
     /// The word for tables and metrics.
     pub fn word(self) -> &'static str {
@@ -33,7 +33,7 @@ impl Verb {
             Verb::Head => "head",
             Verb::List => "list",
             Verb::Delete => "delete",
-            Verb::CopyFrom => "copy_from",
+            Verb::PutPieces => "put_pieces",
         }
     }
 
@@ -46,7 +46,7 @@ impl Verb {
             Verb::Head => "look at",
             Verb::List => "list",
             Verb::Delete => "delete",
-            Verb::CopyFrom => "copy to",
+            Verb::PutPieces => "put",
         }
     }
 }
@@ -68,7 +68,7 @@ pub(crate) struct PerVerb<T> {
     head: T,
     list: T,
     delete: T,
-    copy_from: T,
+    put_pieces: T,
 }
 
 impl<T> PerVerb<T> {
@@ -80,7 +80,7 @@ impl<T> PerVerb<T> {
             Verb::Head => &self.head,
             Verb::List => &self.list,
             Verb::Delete => &self.delete,
-            Verb::CopyFrom => &self.copy_from,
+            Verb::PutPieces => &self.put_pieces,
         }
     }
 }

@@ -36,14 +36,17 @@ use std::sync::{Mutex, PoisonError};
 use bytes::Bytes;
 use farshore_types::{Error, ErrorKind, Result};
 
-use crate::copy::copy_through;
 use crate::local::files::{failed, info, make_directory, says_absent, sync_directory};
-use crate::local::staging::Staging;
+use crate::local::staging::{Staged, Staging};
 use crate::name;
+use crate::pieces::{self, PieceOf};
 use crate::store::{ObjectInfo, ObjectStore};
 
 /// Directories remembered as durable; the set is emptied when it is full, which costs an fsync per directory.
 const DIRECTORIES_REMEMBERED_MAX: usize = 4096;
+
+/// A body that is put at once is written in pieces of this size, so that writing it back begins early.
+const PUT_PIECE_BYTES: usize = 4 << 20;
 
 /// A directory on this machine (or mounted on it) as an object store.
 #[derive(Debug)]
@@ -164,16 +167,38 @@ impl Local {
         Error::conflict(format!("{name} cannot be put into {}: a part of its name is an object", self.root.display()))
     }
 
+    /// Writes the pieces to a file that nobody sees yet. An error of `piece` is given back as it is.
+    fn stage(&self, name: &str, size: u64, piece: &mut PieceOf<'_>) -> Result<Staged> {
+        let mut stopped = false;
+        let mut next = |at| pieces::next(name, size, at, piece).inspect_err(|_| stopped = true);
+        let staged = self.staging.write(size, &mut next);
+        staged.map_err(|error| match (stopped, self.check_root()) {
+            (true, _) => error,
+            (false, Ok(())) => error.context("put", name),
+            (false, Err(gone)) => gone.context("put", name),
+        })
+    }
+
     /// The name is taken: `Ok` if by the same bytes (made durable again, the first putter may have died before), else
     /// `Conflict`.
-    fn settle_taken(&self, name: &str, path: &Path, body: &Bytes) -> Result<()> {
+    fn settle_taken(&self, name: &str, path: &Path, size: u64, piece: &mut PieceOf<'_>) -> Result<()> {
         let (file, metadata) = self.open_file(name, "compare").map_err(|error| match error.kind() {
             ErrorKind::Missing if path.is_dir() => Error::conflict(format!("{name} is a directory of other objects")),
             ErrorKind::Missing => Error::transient(format!("{name} was taken a moment ago and is gone now")),
             _ => error,
         })?;
-        if metadata.len() != body.len() as u64 || read_range(&file, path, 0..metadata.len())? != *body {
-            return Err(Error::conflict(format!("{name} exists already with other bytes")));
+        let other = || Error::conflict(format!("{name} exists already with other bytes"));
+        if metadata.len() != size {
+            return Err(other());
+        }
+        let mut at = 0;
+        while at < size {
+            let piece = pieces::next(name, size, at, piece)?;
+            let end = at.saturating_add(piece.len() as u64);
+            if read_range(&file, path, at..end)? != piece {
+                return Err(other());
+            }
+            at = end;
         }
         file.sync_all().map_err(|error| failed(error, "sync", path.display()))?;
         self.make_parents(name)?;
@@ -188,26 +213,11 @@ impl Local {
 
 impl ObjectStore for Local {
     fn put_new(&self, name: &str, body: Bytes) -> Result<()> {
-        let path = self.path(name)?;
-        if path.symlink_metadata().is_ok() {
-            return self.settle_taken(name, &path, &body);
-        }
-        let staged = self.staging.write(&body).map_err(|error| match self.check_root() {
-            Ok(()) => error.context("put", name),
-            Err(gone) => gone.context("put", name),
-        })?;
-        self.make_parents(name)?;
-        match fs::hard_link(staged.path(), &path) {
-            Ok(()) => self.sync_parent(&path),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => self.settle_taken(name, &path, &body),
-            Err(error) if error.kind() == io::ErrorKind::NotADirectory => Err(self.name_blocked(name)),
-            Err(error) => {
-                // Somebody removed a directory that is remembered here: the next try makes it again.
-                self.durable().clear();
-                self.check_root()?;
-                Err(failed(error, "put", path.display()))
-            }
-        }
+        let size = body.len() as u64;
+        self.put_pieces(name, size, &mut |at| {
+            let rest = body.slice(usize::try_from(at).unwrap_or(body.len())..);
+            Ok(rest.slice(..rest.len().min(PUT_PIECE_BYTES)))
+        })
     }
 
     fn get(&self, name: &str) -> Result<Bytes> {
@@ -261,8 +271,24 @@ impl ObjectStore for Local {
         }
     }
 
-    fn copy_from(&self, source: &dyn ObjectStore, source_name: &str, name: &str) -> Result<u64> {
-        copy_through(self, source, source_name, name)
+    fn put_pieces(&self, name: &str, size: u64, piece: &mut PieceOf<'_>) -> Result<()> {
+        let path = self.path(name)?;
+        if path.symlink_metadata().is_ok() {
+            return self.settle_taken(name, &path, size, piece);
+        }
+        let staged = self.stage(name, size, piece)?;
+        self.make_parents(name)?;
+        match fs::hard_link(staged.path(), &path) {
+            Ok(()) => self.sync_parent(&path),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => self.settle_taken(name, &path, size, piece),
+            Err(error) if error.kind() == io::ErrorKind::NotADirectory => Err(self.name_blocked(name)),
+            Err(error) => {
+                // Somebody removed a directory that is remembered here: the next try makes it again.
+                self.durable().clear();
+                self.check_root()?;
+                Err(failed(error, "put", path.display()))
+            }
+        }
     }
 }
 

@@ -5,7 +5,7 @@
 //! late, which its next try takes for its own, and a delete may take away what was put again under the name meanwhile, as
 //! with any store whose answer was lost. While a call that was left behind has not returned, one further call at a time
 //! tries the store; all others fail at once. When a trial is answered, or all that were left have returned, everything flows.
-//! A copy reads its source in the caller's thread, within whatever bound the source has.
+//! The pieces of a put are made in the caller's thread and without a bound: where they come from another store, that has its own.
 //!
 //! Waiting for a place among [`DEADLINE_CALLS_MAX`] calls has the same bound once more, so that a call waits at most twice its
 //! patience. Memory: one object for each of those calls, also when it is stuck; half a MB for each of
@@ -14,6 +14,7 @@
 mod books;
 mod desk;
 mod listing;
+mod pieces;
 
 use std::fmt;
 use std::ops::Range;
@@ -24,15 +25,16 @@ use bytes::Bytes;
 use farshore_types::error::ErrorContext;
 use farshore_types::{Clock, Result, Timestamp};
 
-use crate::copy::copy_through;
 use crate::layers::verb::{Verb, about};
 use crate::name;
+use crate::pieces::PieceOf;
 use crate::store::{ObjectInfo, ObjectStore};
 
 use self::books::Sort;
 pub use self::books::{DEADLINE_CALLS_MAX, DEADLINE_LISTINGS_MAX};
 use self::desk::Desk;
 use self::listing::Listed;
+use self::pieces::Put;
 
 /// A store that answers in time, or says that it does not.
 pub struct Deadline {
@@ -41,7 +43,8 @@ pub struct Deadline {
 }
 
 impl Deadline {
-    /// Each call waits at most `patience` for its answer, a listing for its next batch; machine time, whatever `clock` says.
+    /// Each call waits at most `patience` for its answer, a listing for its next batch,
+    /// a put in pieces until the store asks for the next; machine time, whatever `clock` says.
     /// `clock` tells since when a store has been silent, and paces the batches of a listing.
     pub fn new(inner: Arc<dyn ObjectStore>, clock: Arc<dyn Clock>, patience: Duration) -> Deadline {
         Deadline { inner, desk: Arc::new(Desk::new(clock, patience)) }
@@ -115,7 +118,12 @@ impl ObjectStore for Deadline {
         self.call(Verb::Delete, name, |inner, name| inner.delete(name))
     }
 
-    fn copy_from(&self, source: &dyn ObjectStore, source_name: &str, name: &str) -> Result<u64> {
-        copy_through(self, source, source_name, name)
+    fn put_pieces(&self, name: &str, size: u64, piece: &mut PieceOf<'_>) -> Result<()> {
+        name::check(name)?;
+        let put = pieces::put(&self.desk, &self.inner, (name, size), piece);
+        match put.doing(Verb::PutPieces.doing(), about(name))? {
+            Put::Ended(ended) => ended,
+            Put::Stopped(error) => Err(error),
+        }
     }
 }
