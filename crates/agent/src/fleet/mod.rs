@@ -16,6 +16,7 @@ mod member;
 mod observe;
 mod order;
 mod report;
+mod restarts;
 mod stock;
 mod turn;
 

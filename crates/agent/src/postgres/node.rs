@@ -7,7 +7,7 @@ use std::path::{Component, Path};
 use std::time::Duration;
 
 use farshore_engines::postgresql::control::{State, read_stable};
-use farshore_engines::postgresql::provision::{Configuration, Door, Installation, Postmaster, Readiness, readiness};
+use farshore_engines::postgresql::provision::{Configuration, Door, Installation, Postmaster, Probe, Readiness};
 use farshore_engines::postgresql::wire::{Address, Secret, Settings};
 use farshore_types::error::ErrorContext;
 use farshore_types::snapshot::ClosingFile;
@@ -55,6 +55,7 @@ pub struct Node {
     record: Record,
     host: Host,
     running: Option<Running>,
+    probe: Probe,
     _lock: Lock,
 }
 
@@ -66,7 +67,7 @@ impl Node {
             let what = format!("node {} runs as user {then}, this agent as {now}", layout.volume().display());
             return Err(Error::conflict(what).hint(format!("name user {then} as the one that runs databases")));
         }
-        let mut node = Node { layout, record, host, running: None, _lock: lock };
+        let mut node = Node { layout, record, host, running: None, probe: Probe::default(), _lock: lock };
         node.find()?;
         Ok(node)
     }
@@ -172,7 +173,7 @@ impl Node {
         self.running.as_ref().map_or(Ok(false), Running::is_alive)
     }
 
-    /// What it is doing. Connects only when the server says that it accepts connections.
+    /// What it is doing. Connects only when the server says that it accepts connections, and keeps that session for the next time.
     pub fn status(&mut self) -> Result<Status> {
         if !self.find()? {
             return Ok(match self.record.wanted {
@@ -187,7 +188,7 @@ impl Node {
         }
         let mut settings = self.settings()?;
         settings.deadline = CONNECT_DEADLINE;
-        Ok(match readiness(&settings, self.host.clock.clone())? {
+        Ok(match self.probe.ask(&settings, self.host.clock.clone())? {
             Readiness::Ready { in_recovery } => Status::Ready { in_recovery },
             Readiness::Busy | Readiness::Absent => Status::Busy,
         })

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use farshore_engines::postgresql::provision::{
-    self, Configuration, Installation, Postmaster, Readiness, candidates, initdb, readiness, version_program,
+    self, Configuration, Installation, Postmaster, Probe, Readiness, candidates, initdb, readiness, version_program,
 };
 use farshore_engines::postgresql::replication::Replication;
 use farshore_engines::postgresql::wire::{Address, Connection, Settings};
@@ -78,6 +78,17 @@ fn a_cluster_is_made_started_found_again_and_stopped() {
         execute(&provision::status(&found, &data).unwrap());
 
         let mut session = Connection::connect(&settings, clock()).unwrap();
+        let mut probe = Probe::default();
+        let mut asked_by = || {
+            assert_eq!(probe.ask(&settings, clock()).unwrap(), Readiness::Ready { in_recovery: false });
+            session.one_value("SELECT min(pid)::text FROM pg_stat_activity WHERE query LIKE '%AS recovers'").unwrap()
+        };
+        let first = asked_by().unwrap();
+        assert_eq!(asked_by(), Some(first.clone()), "one session asks again and again");
+        let cut = format!("SELECT pg_terminate_backend({first}, 10000)::text");
+        let mut other = Connection::connect(&settings, clock()).unwrap();
+        assert_eq!(other.one_value(&cut).unwrap().as_deref(), Some("true"));
+        assert_ne!(asked_by().unwrap(), first, "and another one after it has ended");
         for (name, value) in [
             ("data_checksums", "on"),
             ("work_mem", "5MB"),
@@ -95,7 +106,13 @@ fn a_cluster_is_made_started_found_again_and_stopped() {
         execute(&provision::reload(&found, &data).unwrap());
 
         execute(&provision::stop(&found, &data, WAIT).unwrap());
-        assert!(!postmaster.is_alive() && Postmaster::read(&data).unwrap().is_none());
+        assert!(Postmaster::read(&data).unwrap().is_none());
+        // The file goes first, the process a moment later.
+        let wait = clock();
+        while postmaster.is_alive() {
+            assert!(wait.monotonic() < WAIT, "the server has removed its file and does not end");
+            wait.pause(std::time::Duration::from_millis(20));
+        }
         assert!(std::fs::read_to_string(&log).unwrap().contains("database system is shut down"));
     }
 }

@@ -4,11 +4,12 @@
 
 mod backing;
 mod ending;
+mod tending;
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use farshore_engines::postgresql::provision::{Installation, candidates, version_program};
@@ -23,10 +24,11 @@ use super::measure::Measured;
 use super::observe::{self, Observed};
 use super::order::Order;
 use super::report::{Address, Recovered, Restore};
+use super::restarts::Restarts;
 use super::turn::Turn;
 use super::{accounts, stock};
 use crate::host::Host;
-use crate::postgres::{self, Node, Spec, Status};
+use crate::postgres::{self, Node, Spec};
 use crate::tasks::archiving::{self, Archiving};
 use crate::tasks::fork::{self, Fork};
 
@@ -63,6 +65,7 @@ struct State {
     archiving: Option<Archiving>,
     trouble: Option<String>,
     measured: Measured,
+    restarts: Restarts,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -84,8 +87,8 @@ impl Member {
             },
         };
         let (service, shown) = (order.service.clone(), Mutex::new(Observed::of_order(&order)));
-        let state =
-            Mutex::new(State { order, host, node, archiving: None, trouble: None, measured: Measured::default() });
+        let (measured, restarts) = (Measured::default(), Restarts::default());
+        let state = Mutex::new(State { order, host, node, archiving: None, trouble: None, measured, restarts });
         let (busy, tended, cut) = (AtomicBool::new(false), AtomicBool::new(false), AtomicBool::new(false));
         let (told, backing) = (Mutex::default(), Turn::default());
         let member = Member { ground: ground.clone(), service, volume, state, shown, busy, tended, cut, told, backing };
@@ -187,38 +190,6 @@ impl Member {
         let mut shown = lock(&self.shown).clone();
         shown.busy = self.busy.load(Ordering::Relaxed);
         Ok(shown)
-    }
-
-    /// See [`super::Fleet::tend`].
-    pub fn tend_apart(self: &Arc<Self>) {
-        if self.tended.swap(true, Ordering::SeqCst) {
-            return;
-        }
-        let member = self.clone();
-        let spawned = std::thread::Builder::new().name("tend".to_string()).spawn(move || {
-            member.tend();
-            member.tended.store(false, Ordering::SeqCst);
-        });
-        if spawned.is_err() {
-            // The next call tries again.
-            self.tended.store(false, Ordering::SeqCst);
-        }
-    }
-
-    /// A node on which a verb works is left alone.
-    fn tend(&self) {
-        let Ok(mut state) = self.state.try_lock() else { return };
-        if self.cut.load(Ordering::SeqCst) {
-            return;
-        }
-        let outcome = self.tend_state(&mut state);
-        let trouble = outcome.err().map(|error| error.to_string());
-        if let Some(trouble) = trouble.as_ref().filter(|trouble| state.trouble.as_ref() != Some(trouble)) {
-            tracing::warn!(service = %self.service, "{trouble}");
-            self.tell(trouble.clone());
-        }
-        state.trouble = trouble;
-        self.show(&mut state);
     }
 
     /// See [`super::Fleet::session`].
@@ -349,34 +320,6 @@ impl Member {
             entropy: state.host.entropy.clone(),
         };
         state.archiving = Some(Archiving::begin(settings)?);
-        Ok(())
-    }
-
-    fn tend_state(&self, state: &mut State) -> Result<()> {
-        let Some(node) = state.node.as_mut() else { return Ok(()) };
-        if !node.layout().data().join("PG_VERSION").exists() {
-            return Err(Error::missing(format!("the data of service {} is gone", self.service)));
-        }
-        match node.status()? {
-            Status::Crashed => {
-                tracing::warn!(service = %self.service, "the server has crashed and is started again");
-                self.tell("the server has crashed and is started again");
-                node.start(START_PATIENCE)?;
-            }
-            Status::Stopped => return Ok(()),
-            Status::Busy => return Ok(()),
-            Status::Ready { .. } => {}
-        }
-        self.archive(state)?;
-        self.measure(state)
-    }
-
-    fn measure(&self, state: &mut State) -> Result<()> {
-        let State { order, node, measured, .. } = state;
-        let node = node.as_mut().ok_or_else(|| self.absent())?;
-        if let Some(told) = measured.look(order, node, &self.ground.host.clock)? {
-            self.tell(told);
-        }
         Ok(())
     }
 

@@ -16,7 +16,7 @@ use farshore_types::{Program, Result};
 use super::conf;
 
 pub use installations::{Installation, candidates, version_program};
-pub use postmaster::{Postmaster, Readiness, readiness};
+pub use postmaster::{Postmaster, Probe, Readiness, readiness};
 pub use render::{Configuration, Door};
 
 /// initdb copies some 40 MB and syncs them.

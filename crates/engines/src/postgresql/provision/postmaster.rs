@@ -82,13 +82,35 @@ pub enum Readiness {
 
 /// Tries to connect and ask. Refused logins and other lasting faults are errors.
 pub fn readiness(settings: &Settings, clock: Arc<dyn Clock>) -> Result<Readiness> {
-    let asked = Connection::connect(settings, clock)
-        .and_then(|mut connection| connection.one_value("SELECT pg_is_in_recovery()::text"));
-    match asked {
-        Ok(answer) => Ok(Readiness::Ready { in_recovery: answer.as_deref() == Some("true") }),
-        Err(error) if sqlstate(&error) == Some(CANNOT_CONNECT_NOW) => Ok(Readiness::Busy),
-        Err(error) if error.kind() == ErrorKind::Transient => Ok(Readiness::Absent),
-        Err(error) => Err(error),
+    Probe::default().ask(settings, clock)
+}
+
+/// Asks a server again and again over one session, because each new one costs the server a process. A session that fails is replaced
+/// at once: it may have ended with the server that it belonged to.
+#[derive(Default)]
+pub struct Probe {
+    session: Option<Connection>,
+}
+
+impl Probe {
+    /// As [`readiness`]; connects only where there is no session that answers. Waits for each of the two as long as `settings` say.
+    pub fn ask(&mut self, settings: &Settings, clock: Arc<dyn Clock>) -> Result<Readiness> {
+        if let Some(session) = self.session.take()
+            && let Ok(ready) = self.keep(session, settings)
+        {
+            return Ok(ready);
+        }
+        match Connection::connect(settings, clock).and_then(|session| self.keep(session, settings)) {
+            Err(error) if sqlstate(&error) == Some(CANNOT_CONNECT_NOW) => Ok(Readiness::Busy),
+            Err(error) if error.kind() == ErrorKind::Transient => Ok(Readiness::Absent),
+            answer => answer,
+        }
+    }
+
+    fn keep(&mut self, mut session: Connection, settings: &Settings) -> Result<Readiness> {
+        let answer = session.query_within("SELECT pg_is_in_recovery()::text AS recovers", settings.deadline)?;
+        self.session = Some(session);
+        Ok(Readiness::Ready { in_recovery: answer.value(0, "recovers") == Some("true") })
     }
 }
 
