@@ -10,13 +10,19 @@ use bytes::Bytes;
 use farshore_agent::copies::{Copied, Copies, CopyOrder, Ground, Known, Origin, Paths};
 use farshore_objects::layers::{Deadline, Gate, Shutter, ShutterState};
 use farshore_objects::{Bucket, ObjectInfo, ObjectStore, Scoped};
+use farshore_types::snapshot::{SourceFile, SourceKind};
 use farshore_types::{
-    Clock, Error, Generation, Position, Result, ServiceId, SessionId, SystemClock, SystemEntropy, Timeline, Timestamp,
+    Clock, Error, Generation, Position, Progress, Result, ServiceId, SessionId, SystemClock, SystemEntropy, Timeline,
+    Timestamp,
 };
+use farshore_vault::backup::{self, Bounds, Closing, Request};
 use farshore_vault::care::retention::Keep;
+use farshore_vault::format::notes::Purpose;
 use farshore_vault::format::seal::Squeeze;
 use farshore_vault::journal::object::{Range, Writer, seal_range};
 use farshore_vault::journal::{WAL, chains};
+use farshore_vault::names::ManifestName;
+use farshore_vault::session::{Announcement, Session};
 use farshore_vault::{Identity, Repository, Vault};
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -114,7 +120,7 @@ impl Origin for Regions {
     fn paths(&self, _: &CopyOrder) -> Result<Paths> {
         let source = self.gated(&self.first, 0);
         let target = self.gated(&self.second.lock().unwrap(), 1);
-        Ok(Paths { log: source.clone(), bulk: source, target })
+        Ok(Paths { log: source.clone(), bulk: source, target, budget: None })
     }
 
     fn admit(&self, _: &CopyOrder) -> Result<()> {
@@ -176,6 +182,36 @@ impl Scene {
             seal_range(&self.vault, writer, &range, &mut Squeeze::new(1).unwrap(), &SystemEntropy).unwrap();
         self.vault.repository.store().put_new(&name.to_string(), bytes.into()).unwrap();
         moment
+    }
+
+    /// Takes a backup of one file into the first region; it finished just now.
+    fn back_up(&self) -> ManifestName {
+        let source = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(source.path(), [7; 3000]).unwrap();
+        let (path, location, kind) = ("file".to_string(), source.path().to_path_buf(), SourceKind::File);
+        let file = SourceFile { path, location, kind, size: 3000, mode: 0o600, mtime: 0, identity: (1, 0) };
+        let (repository, clock) = (&self.vault.repository, Arc::new(SystemClock::new()));
+        let (generation, now) = (repository.next_generation().unwrap(), clock.now());
+        let announcement = Announcement::new(Purpose::Backup, None);
+        let session = Session::begin(repository, generation, announcement, clock.clone(), &SystemEntropy).unwrap();
+        let request = Request {
+            session: &session,
+            engine: "test",
+            parent: None,
+            bounds: Bounds { since: 0, floor: 0 },
+            start: Position(1),
+            facts: serde_json::Value::Null,
+            adopted: None,
+            settings: backup::Settings::default(),
+            progress: &Progress::default(),
+        };
+        let (files, engine) = (Vec::new(), serde_json::Value::Null);
+        let (stop, needs, journal) = (Position(1), None, Vec::new());
+        let mut closing = Some(Closing { files, engine, started: now, finished: now, stop, needs, journal });
+        let close = &mut || Ok(closing.take().unwrap());
+        let taken = backup::take(&self.vault, &request, &mut std::iter::once(Ok(file)), close, (clock, &SystemEntropy));
+        session.end().unwrap();
+        taken.unwrap().name
     }
 
     fn view(&self) -> Copied {
@@ -247,6 +283,26 @@ fn whichever_side_is_away_or_hangs_the_copy_says_so_and_goes_on_afterwards() {
         scene.wait("it no longer rests", |view| view.paused.is_none());
     }
     assert_eq!(scene.held(), 1500);
+}
+
+#[test]
+fn a_backup_that_is_damaged_in_the_first_region_keeps_no_other_from_being_copied() {
+    let scene = Scene::new();
+    scene.regions.shutters[1].set(ShutterState::Errors);
+    let names = [scene.back_up(), scene.back_up(), scene.back_up()];
+    let newest = scene.vault.repository.custody(&names[2]).unwrap().1;
+    let lost = newest.packs().unwrap()[0].0.to_string();
+    scene.vault.repository.store().delete(&lost).unwrap();
+    scene.regions.shutters[1].set(ShutterState::Open);
+    let view = scene.wait("the whole ones arrive", |view| {
+        let _ = scene.copies.keep(&scene.order("north"));
+        view.waiting.backups == 1 && view.paused.is_some()
+    });
+    let why = view.paused.unwrap();
+    assert!(why.contains(&lost) && why.contains("is damaged in region north"), "{why}");
+    let repository = Repository::open(scoped(&scene.regions.second.lock().unwrap())).unwrap();
+    let held: Vec<_> = repository.backups().unwrap().iter().map(|name| name.id).collect();
+    assert_eq!(held, [names[0].id, names[1].id]);
 }
 
 #[test]

@@ -155,6 +155,10 @@ fn shown(control: &Control, service: &Service, row: Copy) -> Result<Shown> {
     // What this process has not followed yet was read in the region before.
     let complete = looked.complete.max(windows.last().map(|window| window.to_at));
     let idle = looked.followed && looked.compared && looked.waiting_backups == 0 && !backups.is_empty();
+    let looked = match paused.is_some() {
+        true => at_least(looked, &missing(control, service, &backups)?),
+        false => looked,
+    };
     let condition = match (row.ends_at, &paused) {
         (Some(_), _) => Condition::Leaving,
         (None, Some(_)) => Condition::Paused,
@@ -179,6 +183,37 @@ fn shown(control: &Control, service: &Service, row: Copy) -> Result<Shown> {
     })
 }
 
+/// Backups of the first region that a copy lacks, as both were seen last; those that are older than everything in it are no longer wanted.
+fn missing(control: &Control, service: &Service, held: &[backups::Backup]) -> Result<Vec<backups::Backup>> {
+    let all = control.store.read(|tx| backups::of_region(tx, &service.id, &service.region, BACKUPS_MAX))?;
+    let oldest = held.last().map(|backup| backup.taken_at);
+    let lacks =
+        |backup: &backups::Backup| Some(backup.taken_at) > oldest && !held.iter().any(|held| held.name == backup.name);
+    Ok(all.into_iter().filter(lacks).collect())
+}
+
+/// A copy that rests cannot count what it lacks: then at least what is known to be missing is shown.
+fn at_least(looked: CopyView, missing: &[backups::Backup]) -> CopyView {
+    let count = missing.len() as u64;
+    if looked.waiting_backups >= count {
+        return looked;
+    }
+    let bytes = missing.iter().map(|backup| backup.stored_bytes).sum::<u64>();
+    CopyView {
+        waiting_backups: count,
+        waiting_objects: looked.waiting_objects.max(count),
+        waiting_bytes: looked.waiting_bytes.max(bytes),
+        oldest_waiting: missing.last().map(|backup| backup.taken_at),
+        ..looked
+    }
+}
+
+/// The moment before which nothing is missing in the copy of a region, if it is one and that is known.
+pub fn complete(control: &Control, service: &Service, region: &RegionName) -> Result<Option<Timestamp>> {
+    let copy = of_service(control, service)?.into_iter().find(|copy| copy.region == region.as_str());
+    Ok(copy.and_then(|copy| copy.complete))
+}
+
 /// Whether a copy may be used: one whose grace is over may be half destroyed already.
 pub fn is_usable(copy: &Copy, now: Timestamp) -> bool {
     copy.ends_at.is_none_or(|at| at > now)
@@ -198,24 +233,23 @@ fn reference(control: &Control, service: &Service) -> Result<Option<Timestamp>> 
     Ok(Some(lost.map_or_else(|| control.clock.now(), |down| down.since)))
 }
 
-/// Regions other than its own in which a service can be restored, with the newest moment there.
+/// Regions other than its own in which a service can be restored, with the newest stretch of moments there; the newest first.
 pub fn elsewhere(control: &Control, service: &Service) -> Result<Vec<(String, Timestamp, Timestamp)>> {
     let restorable = |copy: Shown| {
         let (first, last) = (copy.windows.last()?.from_at, copy.windows.last()?.to_at);
         Some((copy.region, first, last))
     };
-    Ok(of_service(control, service)?.into_iter().filter_map(restorable).collect())
+    let mut regions: Vec<_> = of_service(control, service)?.into_iter().filter_map(restorable).collect();
+    regions.sort_by_key(|(_, _, newest)| std::cmp::Reverse(*newest));
+    Ok(regions)
 }
 
-/// Says where a service can be restored, for an error about its own region.
+/// Says where a service can be restored, for an error about its own region. The newest copy is the one to ask for.
 pub fn hint_elsewhere(control: &Control, service: &Service) -> Result<String> {
-    let names: Vec<String> = elsewhere(control, service)?.into_iter().map(|(region, _, _)| region).collect();
-    Ok(match names.is_empty() {
-        true => "no other region holds a copy".to_string(),
-        false => {
-            format!("copies are in {}: ask with cloud {}", names.join(", "), names.first().map_or("", String::as_str))
-        }
-    })
+    let regions = elsewhere(control, service)?;
+    let Some((newest, _, _)) = regions.first() else { return Ok("no other region holds a copy".to_string()) };
+    let list: Vec<String> = regions.iter().map(|(region, _, to)| format!("{region} (up to {to})")).collect();
+    Ok(format!("copies are in {}: ask with cloud {newest}", list.join(", ")))
 }
 
 /// The service lives in `to` from now on, where a copy was; its former region becomes a further one, or is left behind for the grace
@@ -245,14 +279,18 @@ pub fn swap(tx: &mut Tx<'_>, control: &Control, service: &mut Service, to: &Regi
     Ok(())
 }
 
-/// Refuses a move to a region that holds no copy.
-pub fn must_hold_copy(tx: &mut Tx<'_>, service: &Service, to: &RegionName) -> Result<()> {
+/// Refuses a move to a region that holds no copy, or an old one that is no longer kept while another holds more.
+pub fn must_hold_copy(tx: &mut Tx<'_>, control: &Control, service: &Service, to: &RegionName) -> Result<()> {
     let now = tx.now();
     let there = copies::of_service(tx, &service.id)?;
     // What lies in a region that is none of them may be the past of long ago.
-    let is_kept = there.iter().any(|copy| copy.region == to.as_str() && is_usable(copy, now));
-    if is_kept && !backups::of_region(tx, &service.id, to.as_str(), 1)?.is_empty() {
-        return Ok(());
+    let kept = there.iter().find(|copy| copy.region == to.as_str() && is_usable(copy, now));
+    let holds = !backups::of_region(tx, &service.id, to.as_str(), 1)?.is_empty();
+    if let Some(kept) = kept.filter(|_| holds) {
+        return match kept.ends_at {
+            Some(_) => must_be_newest(tx, control, service, (to, &there)),
+            None => Ok(()),
+        };
     }
     let names: Vec<&str> = there.iter().map(|copy| copy.region.as_str()).collect();
     let what = format!("cloud: region {to} holds no copy of service {}", service.name);
@@ -262,6 +300,26 @@ pub fn must_hold_copy(tx: &mut Tx<'_>, service: &Service, to: &RegionName) -> Re
         format!("copies are in {}", names.join(", "))
     };
     Err(Error::invalid(what).hint(hint))
+}
+
+fn must_be_newest(
+    tx: &mut Tx<'_>,
+    control: &Control,
+    service: &Service,
+    (to, copies): (&RegionName, &[Copy]),
+) -> Result<()> {
+    let mut newest = |region: &str| -> Result<Option<Timestamp>> {
+        Ok(windows::of_region(tx, &service.id, region, BACKUPS_MAX)?.last().map(|window| window.to_at))
+    };
+    let here = newest(to.as_str())?;
+    for other in copies.iter().filter(|copy| copy.ends_at.is_none() && !control.regions.is_down(&copy.region)) {
+        let Some(there) = newest(&other.region)?.filter(|there| Some(*there) > here) else { continue };
+        let end = here.map_or("nothing".to_string(), |here| format!("everything up to {here}"));
+        let what = format!("cloud: the copy of service {} in {to} is no longer kept and holds {end}", service.name);
+        return Err(Error::invalid(what)
+            .hint(format!("{} holds everything up to {there}: ask with cloud {}", other.region, other.region)));
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -61,6 +61,8 @@ pub struct RestoreOrder {
     pub target: Target,
     /// The backup to start from; `None`: the best one for the target.
     pub backup: Option<String>,
+    /// Nothing that was acknowledged before this moment is missing in that region, also where no log says so.
+    pub assured: Option<Timestamp>,
 }
 
 /// What a restore did.

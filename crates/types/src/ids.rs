@@ -104,6 +104,22 @@ id!(
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, serde::Serialize, serde::Deserialize)]
 pub struct Generation(pub u64);
 
+impl Generation {
+    /// Bits that count the writers of one order of a control plane.
+    const WRITER_BITS: u32 = 32;
+
+    /// The order of a control plane on which its writer acted, the upper half of the number; 0 without a control plane. A later order is
+    /// given only when nobody acts on the one before any more, or nobody will heed those who do.
+    pub fn order(self) -> u64 {
+        self.0 >> Generation::WRITER_BITS
+    }
+
+    /// The first generation of an order; `None` where the number does not fit.
+    pub fn first_of(order: u64) -> Option<Generation> {
+        order.checked_mul(1 << Generation::WRITER_BITS).map(Generation)
+    }
+}
+
 impl fmt::Display for Generation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:016x}", self.0)

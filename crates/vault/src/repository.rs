@@ -218,6 +218,23 @@ impl Repository {
         highest.checked_add(1).map(Generation).ok_or_else(|| none_left("generation"))
     }
 
+    /// The next generation of a writer that acts on an order of a control plane. The order is its upper half, so that everything that is
+    /// written on a later order is newer, also where the writer before it stood in another region and its newest objects are not
+    /// here. `Conflict` where this store shows a later order: the writer was replaced. Order 0: there is no control plane.
+    pub fn next_generation_under(&self, order: Generation) -> Result<Generation> {
+        if order.0 == 0 {
+            return self.next_generation();
+        }
+        let next = self.next_generation()?;
+        let shown = Generation(next.0 - 1).order();
+        if shown > order.0 {
+            let what = format!("the store shows order {shown}, and this writer acts on {}", order.0);
+            return Err(Error::conflict(what).hint("it was replaced by a later one: see where the service lives now"));
+        }
+        let next = Generation::first_of(order.0).map(|first| first.max(next));
+        next.filter(|next| next.order() == order.0).ok_or_else(|| none_left("generation"))
+    }
+
     /// 1 + the highest sequence that is listed, fenced ones included.
     pub fn next_sequence(&self) -> Result<u32> {
         let highest = self.manifests()?.iter().map(|name| name.id.sequence).max().unwrap_or(0);

@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 use common::world::interrupted;
 use common::{Bench, log};
 use farshore_objects::{Bucket, ObjectStore};
-use farshore_types::{ErrorKind, Result};
+use farshore_types::{ErrorKind, Generation, Result};
 use farshore_vault::format::notes::{self, FenceNote, Purpose, Tombstone};
 use farshore_vault::names::{KEYS, ManifestName, TOMBSTONES};
 use farshore_vault::testing::SeededEntropy;
@@ -100,6 +100,35 @@ fn a_name_with_the_last_number_is_an_error_and_no_panic() {
     bench.store.put_new(&format!("backups/{last}-ffffffff-{session}-{session}-{hash}"), b""[..].into()).unwrap();
     assert_eq!(bench.vault.repository.next_generation().unwrap_err().kind(), ErrorKind::Corrupt);
     assert_eq!(bench.vault.repository.next_sequence().unwrap_err().kind(), ErrorKind::Corrupt);
+}
+
+#[test]
+fn whoever_acts_on_a_later_order_is_newer_whatever_the_store_has_seen() {
+    let under = |seen: Option<u64>, order: u64| {
+        let bench = Bench::new(memory(), 1);
+        if let Some(generation) = seen {
+            let (session, hash) = ("00".repeat(16), "00".repeat(32));
+            let name = format!("backups/{generation:016x}-00000001-{session}-{session}-{hash}");
+            bench.store.put_new(&name, b""[..].into()).unwrap();
+        }
+        bench.vault.repository.next_generation_under(Generation(order)).map(|next| next.0).map_err(|error| error.kind())
+    };
+    let of = |order: u64, count: u64| (order << 32) + count;
+    let table = [
+        (None, 0, Ok(1)),
+        (Some(41), 0, Ok(42)),
+        (None, 7, Ok(of(7, 0))),
+        (Some(41), 7, Ok(of(7, 0))),
+        (Some(of(6, 900)), 7, Ok(of(7, 0))),
+        (Some(of(7, 0)), 7, Ok(of(7, 1))),
+        (Some(of(8, 0)), 7, Err(ErrorKind::Conflict)),
+        (Some(of(8, 0)), 0, Ok(of(8, 1))),
+        (Some(of(7, u64::from(u32::MAX))), 7, Err(ErrorKind::Corrupt)),
+        (None, 1 << 32, Err(ErrorKind::Corrupt)),
+    ];
+    for (seen, order, expect) in table {
+        assert_eq!(under(seen, order), expect, "order {order} where {seen:x?} was seen");
+    }
 }
 
 /// Two copiers have put the same backup, and one of them was fenced: what a sweep says of its manifest is not said of the other.

@@ -4,17 +4,19 @@
 //! What fails is tried again from the last durable position, with growing pauses, and is shown as the reason for the pause. So is a store
 //! that does not answer at all: the reason is then found by looking when it last did.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
-use farshore_objects::{Meter, ObjectStore, Scoped, Verb};
+use farshore_objects::{Budget, Meter, ObjectStore, Scoped, Verb};
 use farshore_types::error::ErrorContext;
 use farshore_types::{ErrorKind, Progress, Result, Timestamp};
 use farshore_vault::Repository;
 use farshore_vault::care::copy::{Settings, Watermark, copy_backup, ensure_repository, follow_journal};
 use farshore_vault::care::retention::Keep;
+use farshore_vault::names::ManifestName;
 
 use super::order::{CopyOrder, Ground, Known};
 use super::pending;
@@ -54,21 +56,27 @@ struct Work {
 struct Heard {
     /// Of each thread: the stores that it opened last.
     meters: Mutex<[Vec<Arc<Meter>>; 2]>,
+    /// Who waits for it does not wait for a store.
+    budget: Mutex<Option<Arc<Budget>>>,
     last: Mutex<(u64, Duration)>,
 }
 
 impl Heard {
-    fn listen(&self, part: Part, meters: &[Arc<Meter>]) {
+    fn listen(&self, part: Part, meters: &[Arc<Meter>], budget: Option<Arc<Budget>>) {
+        *self.budget.lock().unwrap_or_else(PoisonError::into_inner) = budget;
         self.meters.lock().unwrap_or_else(PoisonError::into_inner)[part as usize] = meters.to_vec();
     }
 
     /// For how long nothing was answered, as far as it was looked.
     fn silence(&self, now: Duration) -> Duration {
         let meters = self.meters.lock().unwrap_or_else(PoisonError::into_inner);
-        let calls = meters.iter().flatten().flat_map(|meter| Verb::ALL.map(|verb| meter.reading(verb).calls)).sum();
+        let calls: u64 =
+            meters.iter().flatten().flat_map(|meter| Verb::ALL.map(|verb| meter.reading(verb).calls)).sum();
+        let budget = self.budget.lock().unwrap_or_else(PoisonError::into_inner);
+        let signs = calls.wrapping_add(budget.as_ref().map_or(0, |budget| budget.waits()));
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        if last.0 != calls || last.1.is_zero() {
-            *last = (calls, now);
+        if last.0 != signs || last.1.is_zero() {
+            *last = (signs, now);
         }
         now.saturating_sub(last.1)
     }
@@ -191,35 +199,56 @@ impl Work {
     }
 
     fn follow_backups(&self) {
-        self.again_and_again(Part::Backups, BACKUPS_INTERVAL, &mut |pair, _| loop {
-            let keep = *self.keep.lock().unwrap_or_else(PoisonError::into_inner);
-            let pending = pending::find(&pair.source, &pair.target, keep, self.ground.clock.now())?;
-            self.shown.change(|copied| (copied.compared, copied.waiting) = (true, pending.waiting));
-            let Some(next) = pending.names.first() else { return Ok(()) };
-            self.stop.go_on()?;
-            let settings = Settings { workers: self.ground.workers, bytes_per_second: None };
-            let sources = (self.ground.clock.clone(), &*self.ground.entropy);
-            match copy_backup(&pair.bulk, &pair.target, next, &settings, sources, &self.stop) {
-                Ok(put) => {
-                    self.shown.change(|copied| {
-                        copied.put = (copied.put.0 + put.objects, copied.put.1 + put.bytes);
-                    });
-                    // The target's sweep may have given up log that only this backup needs.
-                    let held = pair.target.backups()?;
-                    if held.len() > 1 && held.first().is_some_and(|oldest| oldest.id == next.id) {
-                        self.anew.fetch_add(1, Ordering::SeqCst);
+        self.again_and_again(Part::Backups, BACKUPS_INTERVAL, &mut |pair, _| {
+            let (mut damaged, mut first) = (BTreeSet::new(), None);
+            loop {
+                let keep = *self.keep.lock().unwrap_or_else(PoisonError::into_inner);
+                let pending = pending::find(&pair.source, &pair.target, keep, self.ground.clock.now())?;
+                self.shown.change(|copied| (copied.compared, copied.waiting) = (true, pending.waiting));
+                let Some(next) = pending.names.iter().find(|name| !damaged.contains(&name.id)) else {
+                    return first.map_or(Ok(()), Err);
+                };
+                self.stop.go_on()?;
+                match self.copy(pair, next) {
+                    // Those that are whole are copied all the same, and this one is tried again in the next round.
+                    Err(error) if error.kind() == ErrorKind::Corrupt => {
+                        damaged.insert(next.id);
+                        first.get_or_insert(error);
                     }
+                    outcome => outcome?,
                 }
-                // It has expired meanwhile: what is missing is looked for again.
-                Err(error) if error.kind() == ErrorKind::Missing => {
-                    Repository::open(pair.source.store().clone()).map(drop)?;
-                    if pair.source.backups()?.contains(next) {
-                        return Err(error);
-                    }
-                }
-                Err(error) => return Err(error),
             }
         });
+    }
+
+    /// Copies one backup. `Corrupt` where it is damaged in the first region; `Ok` also where it has expired there meanwhile.
+    fn copy(&self, pair: &Pair, name: &ManifestName) -> Result<()> {
+        let settings = Settings { workers: self.ground.workers, bytes_per_second: None };
+        let sources = (self.ground.clock.clone(), &*self.ground.entropy);
+        match copy_backup(&pair.bulk, &pair.target, name, &settings, sources, &self.stop) {
+            Ok(put) => {
+                self.shown.change(|copied| {
+                    copied.put = (copied.put.0 + put.objects, copied.put.1 + put.bytes);
+                });
+                // The target's sweep may have given up log that only this backup needs.
+                let held = pair.target.backups()?;
+                if held.len() > 1 && held.first().is_some_and(|oldest| oldest.id == name.id) {
+                    self.anew.fetch_add(1, Ordering::SeqCst);
+                }
+                Ok(())
+            }
+            Err(error) if error.kind() == ErrorKind::Missing => {
+                Repository::open(pair.source.store().clone()).map(drop)?;
+                match pair.source.backups()?.contains(name) {
+                    true => Err(error.with_kind(ErrorKind::Corrupt).hint(format!(
+                        "backup {} is damaged in region {}, the others are copied; take a new one",
+                        name.id, self.order.from
+                    ))),
+                    false => Ok(()),
+                }
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// Does one kind of work round after round until asked to stop. Rounds are counted anew after a failure.
@@ -267,13 +296,15 @@ impl Work {
     fn open(&self, part: Part) -> Result<Pair> {
         let admitted = self.ground.origin.admit(&self.order);
         let paths = self.ground.origin.paths(&self.order)?;
-        let meters = [paths.log, paths.bulk, paths.target].map(|store| Arc::new(Meter::new(store)));
+        // The log waits for nobody: it takes nothing by the way on which others wait for their turn.
+        let bulk = if part == Part::Log { paths.log.clone() } else { paths.bulk };
+        let meters = [paths.log, bulk, paths.target].map(|store| Arc::new(Meter::new(store)));
         let scoped = |meter: &Arc<Meter>| -> Result<Arc<dyn ObjectStore>> {
             Ok(Arc::new(Scoped::new(meter.clone(), &format!("{}/", self.order.service))?))
         };
         let [log, bulk, target] = &meters;
         let (source, bulk, target) = (scoped(log)?, scoped(bulk)?, scoped(target)?);
-        self.heard.listen(part, &meters);
+        self.heard.listen(part, &meters, paths.budget);
         let source = Repository::open(source).doing("copy from region", &self.order.from)?;
         let made = matches!(Repository::open(target.clone()), Err(error) if error.kind() == ErrorKind::Missing);
         // Keys are given by the first region's agent. Where that is gone, what was admitted before is copied on.
@@ -297,5 +328,31 @@ impl Work {
         let Some(newest) = newest else { return Ok(true) };
         let needs = pair.target.custody(&newest)?.1.needs;
         Ok(needs.is_none_or(|needs| needs.stream == stream && (needs.timeline, needs.from) >= (timeline, from)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use farshore_objects::{Bucket, Throttle};
+    use farshore_vault::testing::ManualClock;
+
+    use super::*;
+
+    #[test]
+    fn who_waits_for_the_bandwidth_is_not_told_that_a_store_is_silent() {
+        let clock = Arc::new(ManualClock::default());
+        let budget = Arc::new(Budget::new(clock.clone(), Some(1000)));
+        let heard = Heard::default();
+        let meter = Arc::new(Meter::new(Arc::new(Bucket::memory())));
+        heard.listen(Part::Backups, std::slice::from_ref(&meter), Some(budget.clone()));
+        let at = Duration::from_secs;
+        assert_eq!(heard.silence(at(100)), at(0));
+        assert_eq!(heard.silence(at(130)), at(30), "nothing was asked or answered");
+        let bulk = Throttle::sharing(Arc::new(Bucket::memory()), clock, budget);
+        bulk.put_new("a", vec![0; 5000].into()).unwrap();
+        assert_eq!(heard.silence(at(131)), at(0), "somebody waited for the bandwidth");
+        meter.get("b").unwrap_err();
+        assert_eq!(heard.silence(at(150)), at(0), "a store has answered");
+        assert_eq!(heard.silence(at(161)), at(11));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use farshore_objects::ObjectStore;
+use farshore_objects::{Budget, ObjectStore};
 use farshore_types::{Clock, Entropy, Position, Result, ServiceId, Timeline, Timestamp};
 use farshore_vault::care::retention::Keep;
 
@@ -28,6 +28,8 @@ pub struct Paths {
     pub bulk: Arc<dyn ObjectStore>,
     /// Where to.
     pub target: Arc<dyn ObjectStore>,
+    /// What `bulk` waits for, if it has a bound.
+    pub budget: Option<Arc<Budget>>,
 }
 
 /// How far the log of a service is in the first region's store, as the agent there knows it.

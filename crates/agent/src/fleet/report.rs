@@ -26,6 +26,9 @@ pub struct Restore {
     pub target: Target,
     /// The backup to start from, by name; `None`: the best one. Without a moment, the service stands as in that backup.
     pub backup: Option<String>,
+    /// Nothing that was acknowledged before this moment is missing in that store, as its follower knows: a database that was idle has no
+    /// log that says so.
+    pub assured: Option<Timestamp>,
 }
 
 impl Restore {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use farshore_objects::{ObjectStore, Scoped};
 use farshore_types::error::ErrorContext;
-use farshore_types::{Error, ErrorKind, Result, ServiceId, Timestamp};
+use farshore_types::{Error, ErrorKind, Result, ServiceId, Target, TargetKind, Timestamp};
 use farshore_vault::care::retention::{self, Candidate, Keep};
 use farshore_vault::care::sweep;
 use farshore_vault::format::manifest::BackupKind;
@@ -99,8 +99,30 @@ pub fn admit(ground: &Ground, region: &Region, service: &ServiceId, recipients: 
 
 /// Whether a restore has a backup and log that reach its target.
 pub fn check(ground: &Ground, restore: &Restore) -> Result<()> {
-    let vault = open(ground, &restore.region, &restore.source)?;
-    Windows::read(&vault)?.choose_from(restore.backup.as_deref(), &restore.target).map(drop)
+    let windows = Windows::read(&open(ground, &restore.region, &restore.source)?)?;
+    windows.choose_from(restore.backup.as_deref(), &within(&windows, restore)).map(drop)
+}
+
+/// To where a restore goes: a moment behind the last log at which nothing can be missing is the end of that log.
+pub fn goal(ground: &Ground, restore: &Restore) -> Result<Target> {
+    match restore.target.kind {
+        TargetKind::Time(_) => {
+            let windows = Windows::read(&open(ground, &restore.region, &restore.source)?)?;
+            Ok(within(&windows, restore))
+        }
+        _ => Ok(restore.goal()),
+    }
+}
+
+fn within(windows: &Windows, restore: &Restore) -> Target {
+    let goal = restore.goal();
+    let TargetKind::Time(moment) = goal.kind else { return goal };
+    match windows.choose(&Target::latest()) {
+        Ok(newest) if newest.reach.to_time < moment && restore.assured.is_some_and(|assured| moment <= assured) => {
+            Target { kind: TargetKind::Time(newest.reach.to_time), ..goal }
+        }
+        _ => goal,
+    }
 }
 
 /// Reads all manifests, and the journal's listing for the windows.

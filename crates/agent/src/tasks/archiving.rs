@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use farshore_engines::postgresql::wire::Settings as Server;
 use farshore_types::error::ErrorContext;
-use farshore_types::{Clock, Entropy, Error, Progress, Result, Timestamp};
+use farshore_types::{Clock, Entropy, Error, Generation, Progress, Result, Timestamp};
 use farshore_vault::Vault;
 use farshore_vault::format::notes::Purpose;
 use farshore_vault::journal::chains;
@@ -26,6 +26,8 @@ pub struct Settings {
     pub server: Server,
     /// Where to.
     pub vault: Vault,
+    /// The order of a control plane that it is done on; 0 without one.
+    pub order: Generation,
     /// Which log of the journal.
     pub stream: String,
     /// The physical slot.
@@ -52,11 +54,11 @@ pub struct Archiving {
 impl Archiving {
     /// Announces itself in the repository and starts the thread.
     pub fn begin(settings: Settings) -> Result<Archiving> {
-        let Settings { server, vault, stream, slot, interval, workers, clock, entropy } = settings;
+        let Settings { server, vault, order, stream, slot, interval, workers, clock, entropy } = settings;
         let (horizon, breaks) = (Arc::new(Horizon::default()), Arc::new(AtomicU64::new(0)));
         let newest = chains::newest_stream(&vault.repository, &stream)?;
         horizon.change(|durable| durable.stream = Some(newest));
-        let generation = vault.repository.next_generation()?;
+        let generation = vault.repository.next_generation_under(order)?;
         // It makes the generation known. That it expires one day harms nothing: nobody commits what a journal has put.
         let announcement = Announcement::new(Purpose::Journal, None);
         let session = Session::begin(&vault.repository, generation, announcement, clock.clone(), entropy.as_ref())?;

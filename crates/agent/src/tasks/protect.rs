@@ -12,7 +12,7 @@ use crossbeam_channel::{RecvTimeoutError, bounded};
 use farshore_engines::postgresql::snapshot::Checkpoint;
 use farshore_engines::postgresql::wire::Settings as Server;
 use farshore_types::error::ErrorContext;
-use farshore_types::{Clock, Entropy, Error, ErrorKind, Progress, Result, Timestamp};
+use farshore_types::{Clock, Entropy, Error, ErrorKind, Generation, Progress, Result, Timestamp};
 use farshore_vault::Vault;
 use farshore_vault::backup;
 use farshore_vault::format::notes::Purpose;
@@ -228,6 +228,7 @@ impl Protect {
             server: self.server.clone(),
             data_directory: self.data_directory.clone(),
             vault: self.vault.clone(),
+            order: Generation(0),
             stream: self.stream.clone(),
             horizon: Some(horizon.clone()),
             full,

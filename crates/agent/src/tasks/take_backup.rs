@@ -12,7 +12,7 @@ use farshore_engines::postgresql::server::Facts;
 use farshore_engines::postgresql::snapshot::{Checkpoint, Closed, Options, Snapshot};
 use farshore_engines::postgresql::wire::{Connection, Settings as Server};
 use farshore_types::error::ErrorContext;
-use farshore_types::{Clock, Entropy, Error, ErrorKind, Position, Progress, Result};
+use farshore_types::{Clock, Entropy, Error, ErrorKind, Generation, Position, Progress, Result};
 use farshore_vault::Vault;
 use farshore_vault::backup::resume::{self, Adopted, Found};
 use farshore_vault::backup::{self, Bounds, Closing, Request, Taken, must_be_full};
@@ -44,6 +44,8 @@ pub struct TakeBackup {
     pub data_directory: Option<PathBuf>,
     /// Where to.
     pub vault: Vault,
+    /// The order of a control plane that it is done on; 0 without one.
+    pub order: Generation,
     /// Which log of the journal.
     pub stream: String,
     /// The running archiver's horizon; `None` archives the backup's own stretch of log.
@@ -107,7 +109,7 @@ impl TakeBackup {
         let repository = &self.vault.repository;
         let pins = parent.map(|parent| parent.name.id);
         let announcement = Announcement { needs, ..Announcement::new(Purpose::Backup, pins) };
-        let generation = repository.next_generation()?;
+        let generation = repository.next_generation_under(self.order)?;
         Session::begin(repository, generation, announcement, self.clock.clone(), self.entropy.as_ref())
     }
 

@@ -8,7 +8,7 @@ use std::fmt;
 
 use farshore_engines::postgresql::history::History;
 use farshore_engines::postgresql::recovery::Reach;
-use farshore_types::{Error, ErrorKind, Position, Result, Target, TargetKind, Timeline, Timestamp};
+use farshore_types::{Error, ErrorKind, Generation, Position, Result, Target, TargetKind, Timeline, Timestamp};
 use farshore_vault::Vault;
 use farshore_vault::journal::chains::{self, Chain, Chains};
 use farshore_vault::names::ManifestName;
@@ -39,6 +39,8 @@ pub struct Window {
     pub branches: Vec<Branch>,
     /// Set if later log existed that this window cannot reach.
     pub broken: Option<Break>,
+    /// Of the newest log that it reaches: its order says which of two histories goes on.
+    pub generation: Generation,
 }
 
 /// The end of the journal on one timeline.
@@ -143,7 +145,7 @@ impl Journal {
         let branch = |chain: &&Chain| Branch { timeline: chain.timeline, to: chain.to, to_time: to_time(chain) };
         let reach = Reach { from: stop, from_time: stored.stop_time, to: newest.to, to_time: to_time(newest) };
         let (branches, broken) = (stretches.iter().map(branch).collect(), self.broken(stop, newest, reach.to_time));
-        Some(Found { reach, timeline: newest.timeline, branches, broken })
+        Some(Found { reach, timeline: newest.timeline, branches, broken, generation: newest.generation })
     }
 
     /// The stretches that go on from one, on timelines that left it: recovery reads the segment of the switch from its beginning.
@@ -180,6 +182,7 @@ struct Found {
     timeline: Timeline,
     branches: Vec<Branch>,
     broken: Option<Break>,
+    generation: Generation,
 }
 
 impl Window {
@@ -235,26 +238,31 @@ impl Windows {
     /// The backup from which to restore to `target`: the newest one that reaches it with the least log to replay. For a named point or a
     /// transaction the position is not known: the oldest backup of the newest unbroken journal is taken.
     pub fn choose(&self, target: &Target) -> Result<Window> {
-        let newest = self.windows.last().ok_or_else(|| self.none())?;
+        let newest_first = self.newest_first();
+        let newest = *newest_first.first().ok_or_else(|| self.none())?;
+        let towards = |window: &&Window| window.towards(target);
         match &target.kind {
             TargetKind::Latest | TargetKind::Immediate => Ok(newest.clone()),
             TargetKind::Time(time) => {
                 // A backup that ended just before the moment may hold commits from after it.
-                let sure = |window: &&Window| window.reach.from_time.plus_micros(COMMIT_DELAY_US) <= *time;
-                let newest_first = || self.windows.iter().rev();
-                let chosen = newest_first().filter(sure).find_map(|window| window.towards(target));
-                let chosen = chosen.or_else(|| newest_first().find_map(|window| window.towards(target)));
-                chosen.ok_or_else(|| self.outside(target))
+                let sure = |window: &&&Window| window.reach.from_time.plus_micros(COMMIT_DELAY_US) <= *time;
+                let chosen = newest_first.iter().filter(sure).find_map(towards);
+                chosen.or_else(|| newest_first.iter().find_map(towards)).ok_or_else(|| self.outside(target))
             }
-            TargetKind::Position(_) => {
-                let mut newest_first = self.windows.iter().rev();
-                newest_first.find_map(|window| window.towards(target)).ok_or_else(|| self.outside(target))
-            }
+            TargetKind::Position(_) => newest_first.iter().find_map(towards).ok_or_else(|| self.outside(target)),
             TargetKind::Transaction(_) | TargetKind::Name(_) => {
                 let same = |window: &&Window| window.reach.to == newest.reach.to && window.timeline == newest.timeline;
                 Ok(self.windows.iter().find(same).unwrap_or(newest).clone())
             }
         }
+    }
+
+    /// Those of the history that goes on come first, even if one that was given up has a newer backup: a region that was lost may
+    /// have taken it before, and its log ends there.
+    fn newest_first(&self) -> Vec<&Window> {
+        let mut newest_first: Vec<&Window> = self.windows.iter().rev().collect();
+        newest_first.sort_by_key(|window| std::cmp::Reverse(window.generation.order()));
+        newest_first
     }
 
     /// Like [`Windows::choose`], from a backup of this name if one is given.
@@ -326,6 +334,6 @@ fn look(vault: &Vault, name: ManifestName, journals: &mut BTreeMap<String, Journ
         let stop = (stored.stop, stored.stop_time);
         return Ok(Looked::Logless(Logless { name, stream, stop }));
     };
-    let Found { reach, timeline, branches, broken } = found;
-    Ok(Looked::Window(Box::new(Window { name, reach, timeline, stream, stored, branches, broken })))
+    let Found { reach, timeline, branches, broken, generation } = found;
+    Ok(Looked::Window(Box::new(Window { name, reach, timeline, stream, stored, branches, broken, generation })))
 }

@@ -70,7 +70,8 @@ impl Scene {
     }
 
     pub fn latest(&self, source: &str) -> Restore {
-        Restore { region: self.region.clone(), source: source.parse().unwrap(), target: Target::latest(), backup: None }
+        let (source, target) = (source.parse().unwrap(), Target::latest());
+        Restore { region: self.region.clone(), source, target, backup: None, assured: None }
     }
 }
 

@@ -22,6 +22,9 @@ pub struct Start {
     pub moment: Option<i64>,
     /// The backup to start from; `None`: the best one.
     pub backup: Option<String>,
+    /// Up to when nothing is missing in that region, in microseconds UTC, as was known when it was asked for.
+    #[serde(default)]
+    pub assured: Option<i64>,
     /// Whether the source is another service.
     pub fork: bool,
 }
@@ -35,7 +38,8 @@ impl Start {
     fn order(&self) -> RestoreOrder {
         let kind = self.moment.map_or(TargetKind::Latest, |moment| TargetKind::Time(Timestamp::from_micros(moment)));
         let target = Target { kind, inclusive: true };
-        RestoreOrder { region: self.region.clone(), source: self.source.clone(), target, backup: self.backup.clone() }
+        let (region, source, backup) = (self.region.clone(), self.source.clone(), self.backup.clone());
+        RestoreOrder { region, source, target, backup, assured: self.assured.map(Timestamp::from_micros) }
     }
 }
 

@@ -116,7 +116,12 @@ fn check(control: &Control, actor: &Actor, project: &str, asked: &NewService) ->
         config = Config::from_map(copies::inherited(config.map(), &region));
     }
     check_copies(&control.settings, own, &config.texts(OPTION))?;
-    control.regions.must_be_up(region.as_str())?;
+    if let Err(error) = control.regions.must_be_up(region.as_str()) {
+        return Err(match &source {
+            Some(source) => error.hint(copies::hint_elsewhere(control, &source.service)?),
+            None => error,
+        });
+    }
     let major = major(control, service_type, &config, source.as_ref(), &region)?;
     let start = source.as_ref().map(|source| fork::start(control, source, &given, &region)).transpose()?;
     let plan = plan.name.clone();

@@ -86,13 +86,22 @@ pub fn start(control: &Control, source: &Source, given: &Config, region: &Region
     }
     let backup = given.text("recovery_basebackup_name").map(str::to_string);
     if backup.is_none() && control.store.read(|tx| backups::of_region(tx, &service.id, from.as_str(), 1))?.is_empty() {
-        return Err(no_backup(service));
+        return Err(match copies::elsewhere(control, service)?.is_empty() {
+            true => no_backup(service),
+            // It had one: what was there is damaged or gone.
+            false => {
+                Error::conflict(format!("region {from} holds no backup of service {} that can be used", service.name))
+                    .hint(copies::hint_elsewhere(control, service)?)
+            }
+        });
     }
     let moment = given.recovery_target_time()?;
     if control.settings.copies_end_at_backups && from.as_str() != service.region {
         must_be_in_a_backup(control, service, &from, moment)?;
     }
-    let order = RestoreOrder { region: from.clone(), source: service.id.clone(), target, backup: backup.clone() };
+    let assured = copies::complete(control, service, &from)?;
+    let (region, id) = (from.clone(), service.id.clone());
+    let order = RestoreOrder { region, source: id, target, backup: backup.clone(), assured };
     // What is not there was asked for by the request's own fields.
     control.hosts.check_restore(&order).map_err(|error| match (error.kind(), &backup) {
         (ErrorKind::Missing, Some(_)) => error.with_kind(ErrorKind::Invalid),
@@ -104,7 +113,8 @@ pub fn start(control: &Control, source: &Source, given: &Config, region: &Region
         _ => error,
     })?;
     let moment = moment.map(Timestamp::micros);
-    Ok(Start { region: from, source: service.id.clone(), moment, backup, fork: true })
+    let assured = assured.map(Timestamp::micros);
+    Ok(Start { region: from, source: service.id.clone(), moment, backup, assured, fork: true })
 }
 
 /// The region whose copy serves a fork in `region`: its own, else the primary one if that answers. A copy is used only in its own region,
@@ -117,7 +127,7 @@ fn copy_for(control: &Control, service: &Service, region: &RegionName) -> Result
     let row = rows.iter().find(|row| row.region == region.as_str() && copies::is_usable(row, now));
     let lost = control.regions.is_down(&service.region);
     let serves = row.is_some_and(|row| row.ends_at.is_none() || lost) && !here.is_empty();
-    if serves || region.as_str() == service.region {
+    if serves {
         return Ok(region.clone());
     }
     match control.regions.must_be_up(&service.region) {

@@ -67,7 +67,7 @@ pub fn elsewhere(
 /// The newest state of the service itself.
 pub fn restored(control: &Control, service: &Service) -> Result<Start> {
     let region = control.settings.region(&service.region)?.name.clone();
-    Ok(Start { region, source: service.id.clone(), moment: None, backup: None, fork: false })
+    Ok(Start { region, source: service.id.clone(), moment: None, backup: None, assured: None, fork: false })
 }
 
 /// The answer to who wants to end a protected service. Clients know this text.

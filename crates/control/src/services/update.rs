@@ -102,7 +102,7 @@ fn region(tx: &mut Tx<'_>, control: &Control, service: &Service, patch: &Patch) 
             Error::invalid(what).hint(format!("fork it with cloud {to}, or power it off and on with cloud {to}"))
         );
     }
-    copies::must_hold_copy(tx, service, &to)?;
+    copies::must_hold_copy(tx, control, service, &to)?;
     control.regions.must_be_up(to.as_str())?;
     if !lost {
         must_be_whole(control, service, &to)?;
@@ -127,7 +127,7 @@ fn must_restore_there(control: &Control, project: &str, name: &str, patch: &Patc
     let region = control.settings.region(asked)?.name.clone();
     control.regions.must_be_up(asked)?;
     let (source, target) = (service.id, Target::latest());
-    control.hosts.check_restore(&RestoreOrder { region, source, target, backup: None })
+    control.hosts.check_restore(&RestoreOrder { region, source, target, backup: None, assured: None })
 }
 
 /// While the first region is there, nothing of a service that is off may be left behind in it.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use farshore_agent::tasks::take_backup::{Outcome, TakeBackup};
 use farshore_engines::postgresql::snapshot::Checkpoint;
-use farshore_types::{Clock, Progress, Result, SystemEntropy, units};
+use farshore_types::{Clock, Generation, Progress, Result, SystemEntropy, units};
 use farshore_vault::journal::WAL;
 use serde_json::json;
 
@@ -20,6 +20,7 @@ pub fn run(args: &SourceArgs, full: bool, as_json: bool, clock: &Arc<dyn Clock>)
         server,
         data_directory: args.data_directory.clone(),
         vault: source::vault(&args.region, clock.clone())?,
+        order: Generation(0),
         stream: WAL.to_string(),
         horizon: None,
         full,

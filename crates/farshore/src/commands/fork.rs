@@ -12,7 +12,9 @@ use farshore_agent::{account, place};
 use farshore_engines::postgresql::snapshot::Checkpoint;
 use farshore_objects::ObjectStore;
 use farshore_types::error::ErrorContext;
-use farshore_types::{Clock, Error, ErrorKind, Progress, Result, ServiceId, SystemEntropy, Target, TargetKind, units};
+use farshore_types::{
+    Clock, Error, ErrorKind, Generation, Progress, Result, ServiceId, SystemEntropy, Target, TargetKind, units,
+};
 use farshore_vault::journal::WAL;
 use farshore_vault::{Recipient, Repository, Vault, backup};
 use serde_json::json;
@@ -114,6 +116,7 @@ fn first_backup(own: Own, opened: &Opened, workers: u16, clock: Arc<dyn Clock>) 
         server: opened.server.clone(),
         data_directory: Some(opened.data_directory.clone()),
         vault,
+        order: Generation(0),
         stream: WAL.to_string(),
         horizon: None,
         full: true,

@@ -47,8 +47,9 @@ impl Origin for Between {
         let budget = self.budget(order);
         Ok(Paths {
             log: Arc::new(Throttle::urgent(source.clone(), clock.clone(), budget.clone())),
-            bulk: Arc::new(Throttle::sharing(source, clock.clone(), budget)),
+            bulk: Arc::new(Throttle::sharing(source, clock.clone(), budget.clone())),
             target: to.store()?,
+            budget: Some(budget),
         })
     }
 

@@ -101,7 +101,8 @@ impl LocalHosts {
 
     fn restore_of(&self, restore: &RestoreOrder) -> Result<Restore> {
         let (region, source) = (self.region(&restore.region)?, restore.source.clone());
-        Ok(Restore { region, source, target: restore.target.clone(), backup: restore.backup.clone() })
+        let (target, backup) = (restore.target.clone(), restore.backup.clone());
+        Ok(Restore { region, source, target, backup, assured: restore.assured })
     }
 }
 

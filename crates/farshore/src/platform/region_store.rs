@@ -99,7 +99,10 @@ impl RegionStore {
 
     /// A text for users: where the store lies is the operator's.
     pub fn without_path(&self, text: &str) -> String {
-        self.paths.iter().fold(text.to_string(), |text, path| text.replace(path, &format!("of region {}", self.name)))
+        self.paths.iter().fold(text.to_string(), |text, path| {
+            let text = text.replace(&format!(" in {path}"), &format!(" in region {}", self.name));
+            text.replace(path, &format!("of region {}", self.name))
+        })
     }
 
     fn look(&self) -> Result<()> {
@@ -171,6 +174,7 @@ mod tests {
         let told = |store: &RegionStore| {
             let text = format!("the directory {url} has gone");
             assert_eq!(store.without_path(&text), "the directory of region north has gone");
+            assert_eq!(store.without_path(&format!("no object a in {url}")), "no object a in region north");
             let error = store.probe().unwrap_err().to_string();
             assert!(error.contains("is not where it was") && !error.contains(&url), "{error}");
             assert!(!path.exists(), "nothing is made");

@@ -85,3 +85,59 @@ fn a_platform_that_is_killed_during_a_move_ends_it_once_and_loses_nothing() {
     }
     site.finish();
 }
+
+/// What was told, in order of the words.
+fn told(uri: &str) -> String {
+    sql(uri, "SELECT string_agg(what, ' ' ORDER BY what) FROM told")
+}
+
+fn tell(uri: &str, what: &str) {
+    sql(uri, &format!("INSERT INTO told VALUES ('{what}')"));
+}
+
+#[test]
+fn what_a_lost_region_wrote_and_never_copied_does_not_return_with_it() {
+    if !installed() {
+        return;
+    }
+    let site = Site::new("[limits]\nworkers = 8\n", EXPECTED);
+    let uri = site.copied("shop", "local-north", "local-south");
+    sql(&uri, "CREATE TABLE sold (n bigint GENERATED ALWAYS AS IDENTITY)");
+    sql(&uri, "CREATE TABLE told (what text)");
+    tell(&uri, "a-copied");
+    sell(&site, &uri);
+    // Its newest backup, and the log behind it, are in the first region alone.
+    site.fail("local-south");
+    site.await_region("local-south", "down");
+    tell(&uri, "b-lost");
+    site.back_up("shop");
+    let id = site.id("shop");
+    wait_until("the backup is taken", || site.is_idle(&id));
+    tell(&uri, "c-lost");
+    site.fail("local-north");
+    site.await_region("local-north", "down");
+    site.let_return("local-south");
+    site.await_region("local-south", "up");
+    site.change("shop", &json!({ "cloud": "local-south", "powered": true }));
+    let uri = settle_moved(&site, "local-south");
+    assert_eq!(told(&uri), "a-copied");
+    tell(&uri, "d-moved");
+
+    // The first region returns with a backup that the service has never seen, and becomes the copy.
+    site.let_return("local-north");
+    site.await_region("local-north", "up");
+    sell(&site, &uri);
+    let newest = site.copy("shop")["newest_moment"].as_str().unwrap().to_string();
+    site.fork("fork", "shop", "local-north", Some(&newest));
+    assert_eq!(told(&site.settle_running("fork")), "a-copied d-moved", "the copy gives the history that goes on");
+    tell(&uri, "e-moved");
+    sell(&site, &uri);
+    site.fail("local-south");
+    site.await_region("local-south", "down");
+    site.change("shop", &json!({ "cloud": "local-north", "powered": true }));
+    let uri = settle_moved(&site, "local-north");
+    assert_eq!(told(&uri), "a-copied d-moved e-moved");
+    site.let_return("local-south");
+    site.await_region("local-south", "up");
+    site.finish();
+}

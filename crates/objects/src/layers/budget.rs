@@ -6,6 +6,7 @@
 //! lifted at any time, which forgives every debt. Kept in memory: a process that starts anew has a full bucket.
 
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -23,6 +24,8 @@ pub struct Budget {
     /// Time is read here alone: two clocks need not have started together.
     clock: Arc<dyn Clock>,
     bucket: Mutex<Bucket>,
+    /// How often somebody was told to wait.
+    waits: AtomicU64,
 }
 
 /// Where a call stands in the debt: what it waits for is paid when as many bytes have been earned.
@@ -46,7 +49,7 @@ impl Budget {
     /// `bytes_per_second` of `None` or zero lets everything pass. The bucket starts full.
     pub fn new(clock: Arc<dyn Clock>, bytes_per_second: Option<u64>) -> Budget {
         let bucket = Bucket { rate: None, earned: 0.0, taken: 0.0, filled_at: clock.monotonic() };
-        let budget = Budget { clock, bucket: Mutex::new(bucket) };
+        let budget = Budget { clock, bucket: Mutex::new(bucket), waits: AtomicU64::new(0) };
         budget.set_rate(bytes_per_second);
         budget
     }
@@ -77,7 +80,16 @@ impl Budget {
     /// How long is still to be waited for what was taken, at the present rate.
     pub(super) fn wait_for(&self, turn: Turn) -> Duration {
         let now = self.clock.monotonic();
-        self.bucket().wait_for(turn, now)
+        let wait = self.bucket().wait_for(turn, now);
+        if !wait.is_zero() {
+            self.waits.fetch_add(1, Ordering::Relaxed);
+        }
+        wait
+    }
+
+    /// Grows while somebody waits for the bytes of this budget, once a second or more often: so long nobody waits for a store.
+    pub fn waits(&self) -> u64 {
+        self.waits.load(Ordering::Relaxed)
     }
 
     fn bucket(&self) -> MutexGuard<'_, Bucket> {

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use farshore_types::{Position, Result, Timeline, Timestamp};
+use farshore_types::{Generation, Position, Result, Timeline, Timestamp};
 
 use crate::names::{HistoryName, JOURNAL, JournalName, RangeName};
 use crate::repository::Repository;
@@ -21,6 +21,8 @@ pub struct Chain {
     pub to: Position,
     /// The server's clock when nothing after `to` was there yet: the newest restorable moment of this stretch.
     pub moment: Timestamp,
+    /// Of whoever put its end.
+    pub generation: Generation,
 }
 
 /// All stretches of one stream, and its history files.
@@ -39,7 +41,7 @@ pub struct Chains {
 /// Collects ranges into stretches.
 #[derive(Debug, Default)]
 pub struct Collector {
-    spans: BTreeMap<(Timeline, Position), (Position, Timestamp)>,
+    spans: BTreeMap<(Timeline, Position), (Position, Timestamp, Generation)>,
     marks: BTreeMap<(Timeline, Position), Timestamp>,
 }
 
@@ -51,28 +53,28 @@ impl Collector {
             *mark = (*mark).max(range.moment);
             return;
         }
-        let (mut from, mut to, mut moment) = (range.from, range.to, range.moment);
+        let (mut from, mut to, mut moment, mut generation) = (range.from, range.to, range.moment, range.generation);
         // Joins everything that touches [from, to] on either side.
-        while let Some((&(timeline, start), &(end, at))) = self.spans.range(..=(range.timeline, to)).next_back() {
+        while let Some((&(timeline, start), &(end, at, by))) = self.spans.range(..=(range.timeline, to)).next_back() {
             if timeline != range.timeline || end < from {
                 break;
             }
             self.spans.remove(&(timeline, start));
-            moment = match end.cmp(&to) {
-                std::cmp::Ordering::Less => moment,
-                std::cmp::Ordering::Equal => moment.max(at),
-                std::cmp::Ordering::Greater => at,
+            (moment, generation) = match end.cmp(&to) {
+                std::cmp::Ordering::Less => (moment, generation),
+                std::cmp::Ordering::Equal => (moment.max(at), generation.max(by)),
+                std::cmp::Ordering::Greater => (at, by),
             };
             (from, to) = (from.min(start), to.max(end));
         }
-        self.spans.insert((range.timeline, from), (to, moment));
+        self.spans.insert((range.timeline, from), (to, moment, generation));
     }
 
     /// The stretches; marks move the moment of the stretch that ends where they stand.
     pub fn finish(self) -> Vec<Chain> {
-        let chain = |((timeline, from), (to, moment)): (_, (Position, Timestamp))| {
+        let chain = |((timeline, from), (to, moment, generation)): (_, (Position, Timestamp, Generation))| {
             let moment = self.marks.get(&(timeline, to)).map_or(moment, |mark| moment.max(*mark));
-            Chain { timeline, from, to, moment }
+            Chain { timeline, from, to, moment, generation }
         };
         self.spans.iter().map(|(key, span)| chain((*key, *span))).collect()
     }

@@ -27,6 +27,7 @@ impl Member {
                 server: node.settings()?,
                 data_directory: Some(node.layout().data()),
                 vault: self.vault(&state)?,
+                order: state.order.generation,
                 stream: WAL.to_string(),
                 horizon: Some(archiving.horizon().clone()),
                 full: false,

@@ -130,7 +130,7 @@ impl Member {
         let fork = Fork {
             vault: stock::open(&self.ground, &restore.region, &restore.source)?,
             backup: restore.backup.clone(),
-            target: restore.goal(),
+            target: stock::goal(&self.ground, restore)?,
             volume: self.volume.clone(),
             installation: spec.installation,
             port,
@@ -312,6 +312,7 @@ impl Member {
         let settings = archiving::Settings {
             server: node.settings()?,
             vault: self.vault(state)?,
+            order: state.order.generation,
             stream: WAL.to_string(),
             slot: "farshore".to_string(),
             interval: Duration::from_millis(state.order.interval_ms),

@@ -357,13 +357,13 @@ impl ArchiveLog {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use farshore_types::Timestamp;
+    use farshore_types::{Generation, Timestamp};
     use farshore_vault::journal::chains::Chain;
 
     fn archived(stretches: &[(u32, u64, u64)]) -> Chains {
         let chain = |&(timeline, from, to): &(u32, u64, u64)| {
-            let (timeline, moment) = (Timeline(timeline), Timestamp::default());
-            Chain { timeline, from: Position(from), to: Position(to), moment }
+            let (timeline, moment, generation) = (Timeline(timeline), Timestamp::default(), Generation(1));
+            Chain { timeline, from: Position(from), to: Position(to), moment, generation }
         };
         Chains { chains: stretches.iter().map(chain).collect(), ..Chains::default() }
     }

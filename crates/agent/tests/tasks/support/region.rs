@@ -9,7 +9,7 @@ use farshore_engines::postgresql::snapshot::Checkpoint;
 use farshore_engines::postgresql::wire::Settings as Server;
 use farshore_objects::layers::{Faults, Retry};
 use farshore_objects::{Bucket, ObjectStore};
-use farshore_types::{Position, Progress, Result, ServiceId, SystemEntropy};
+use farshore_types::{Generation, Position, Progress, Result, ServiceId, SystemEntropy};
 use farshore_vault::journal::WAL;
 use farshore_vault::names::ManifestName;
 use farshore_vault::read::restore::{Settings, restore};
@@ -84,6 +84,7 @@ impl Region {
             server,
             data_directory: None,
             vault: self.vault.clone(),
+            order: Generation(0),
             stream: WAL.to_string(),
             horizon: None,
             full: false,

@@ -23,6 +23,8 @@ struct Fork {
     source: String,
     name: String,
     outcome: Outcome,
+    /// What the copy holds that it is made from, as a half sentence, and where more is.
+    reach: String,
 }
 
 /// How far its fork is.
@@ -75,7 +77,19 @@ fn begin(client: &Client, of: &RegionService, args: &ForkAllArgs) -> Fork {
         None => format!("{}-{}", of.service_name, args.to),
     };
     let outcome = outcome(client, of, &name, &args.to).unwrap_or_else(|error| Outcome::Failed(said(&error)));
-    Fork { source: of.service_name.clone(), name, outcome }
+    Fork { source: of.service_name.clone(), name, outcome, reach: reach(of, &args.to) }
+}
+
+/// Up to when the copy in `to` goes, and which other region holds more.
+fn reach(of: &RegionService, to: &str) -> String {
+    let newest = |region: &dyn Fn(&str) -> bool| {
+        let held = of.restorable.iter().filter(|held| region(&held.region));
+        held.filter_map(|held| Some((held.to.as_deref()?, held.region.as_str()))).max()
+    };
+    let Some((here, _)) = newest(&|region| region == to) else { return String::new() };
+    let more = newest(&|region| region != to).filter(|(there, _)| *there > here);
+    let more = more.map(|(there, region)| format!("; {} holds more, up to {} UTC", plain(region), moment(there)));
+    format!(", up to {} UTC{}", moment(here), more.unwrap_or_default())
 }
 
 fn outcome(client: &Client, of: &RegionService, name: &str, to: &str) -> Result<Outcome> {
@@ -161,7 +175,9 @@ impl Fork {
     fn sentence(&self, to: &str) -> String {
         let (source, name) = (plain(&self.source), plain(&self.name));
         match &self.outcome {
-            Outcome::Asked(_) => format!("{name} is being made in {to}, from the copy of {source} there."),
+            Outcome::Asked(_) => {
+                format!("{name} is being made in {to}, from the copy of {source} there{}.", self.reach)
+            }
             Outcome::There => format!("{name} is there already: a fork of {source} in {to}."),
             Outcome::Running(answer) => {
                 let since = part::<Service>(answer, "service").map(|service| moment(&service.create_time));
@@ -206,6 +222,7 @@ mod tests {
     use clap::Parser;
 
     use super::*;
+    use crate::client::answers::Restorable;
     use crate::client::args::RegionVerb;
 
     #[derive(Debug, Parser)]
@@ -223,7 +240,31 @@ mod tests {
     }
 
     fn fork(outcome: Outcome) -> Fork {
-        Fork { source: "pg-1".to_string(), name: "pg-1-s".to_string(), outcome }
+        Fork { source: "pg-1".to_string(), name: "pg-1-s".to_string(), outcome, reach: String::new() }
+    }
+
+    #[test]
+    fn it_is_said_up_to_when_a_copy_goes_and_where_more_is() {
+        let held = |region: &str, to: Option<&str>| Restorable {
+            region: region.to_string(),
+            from: None,
+            to: to.map(|hour| format!("2026-11-21T{hour}:15:00Z")),
+        };
+        for (restorable, expect) in [
+            (vec![], ""),
+            (vec![held("n", Some("10"))], ""),
+            (vec![held("s", None)], ""),
+            (vec![held("s", Some("10")), held("n", Some("09"))], ", up to 2026-11-21 10:15:00 UTC"),
+            (
+                vec![held("e", Some("11")), held("s", Some("10")), held("n", Some("12"))],
+                ", up to 2026-11-21 10:15:00 UTC; n holds more, up to 2026-11-21 12:15:00 UTC",
+            ),
+        ] {
+            let of = RegionService { restorable, ..RegionService::default() };
+            assert_eq!(reach(&of, "s"), expect);
+        }
+        let asked = Fork { reach: ", up to now".to_string(), ..fork(Outcome::Asked(Value::Null)) };
+        assert_eq!(asked.sentence("s"), "pg-1-s is being made in s, from the copy of pg-1 there, up to now.");
     }
 
     #[test]
