@@ -1,9 +1,9 @@
 //! The nouns of Farshore and their parsing, shared by every room.
 //!
 //! What lives here: errors, identifiers and names, log positions, moments, page kinds, the files of a snapshot, recovery
-//! targets, progress, service types with their plans and backup policies, roles and permissions. What this crate refuses
-//! to know: files, sockets, processes, object stores, wire formats. Nothing here does IO, except for the two sources that
-//! are injected everywhere else: [`clock`] and [`entropy`].
+//! targets, progress, service types with their plans and backup policies, roles and permissions, columns of statistics. What
+//! this crate refuses to know: files, sockets, processes, object stores, wire formats. Nothing here does IO, except for the
+//! two sources that are injected everywhere else: [`clock`] and [`entropy`].
 
 pub mod access;
 pub mod backup_policy;
@@ -19,6 +19,7 @@ pub mod program;
 pub mod progress;
 pub mod service_type;
 pub mod snapshot;
+pub mod statistics;
 pub mod target;
 pub mod tier;
 pub mod timestamp;

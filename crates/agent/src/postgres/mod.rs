@@ -8,6 +8,7 @@
 //! again) and `superuser.password`. Only the first three belong to the server's user.
 
 mod found;
+mod installed;
 mod layout;
 mod log;
 mod make;
@@ -19,6 +20,7 @@ mod spec;
 pub use found::{
     processes, {end_orphans, kill},
 };
+pub use installed::folders;
 pub use layout::Layout;
 pub use node::{Node, Status};
 pub use provision::{adopt, open, provision};

@@ -7,7 +7,9 @@ use std::path::{Component, Path};
 use std::time::Duration;
 
 use farshore_engines::postgresql::control::{State, read_stable};
-use farshore_engines::postgresql::provision::{Configuration, Door, Installation, Postmaster, Probe, Readiness};
+use farshore_engines::postgresql::provision::{
+    Configuration, Door, Installation, Postmaster, Probe, Readiness, Statistics,
+};
 use farshore_engines::postgresql::wire::{Address, Secret, Settings};
 use farshore_types::error::ErrorContext;
 use farshore_types::snapshot::ClosingFile;
@@ -15,6 +17,7 @@ use farshore_types::{Error, Program, Result};
 use rustix::process::Signal;
 
 use super::found;
+use super::installed;
 use super::layout::Layout;
 use super::log;
 use super::make::read_password;
@@ -226,9 +229,10 @@ impl Node {
         }
     }
 
-    /// Writes the configuration files of this node.
+    /// Writes the configuration files of this node, as its installation allows now: it may have been changed since.
     pub(super) fn write_configuration(&self) -> Result<()> {
         let mut configuration = self.configuration();
+        configuration.statistics = installed::statistics(&self.host, &self.installation())?;
         configuration.extra.splice(0..0, self.room_for_log());
         self.put_files(&configuration.files()?)
     }
@@ -262,6 +266,7 @@ impl Node {
             shared_buffers_mib: self.record.sizes.shared_buffers_mib,
             slot_keep_mib: self.record.sizes.slot_keep_mib,
             door: self.record.door.clone(),
+            statistics: Statistics::Unavailable,
             extra: self.record.extra.clone(),
         }
     }

@@ -10,3 +10,4 @@ mod lives;
 mod refused;
 mod restored;
 mod secrets;
+mod statistics;

@@ -12,5 +12,6 @@ mod provision;
 mod recovery;
 mod replication;
 mod snapshot;
+mod statements;
 mod support;
 mod wire;

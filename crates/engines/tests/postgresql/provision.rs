@@ -4,7 +4,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use farshore_engines::postgresql::provision::{
-    self, Configuration, Installation, Postmaster, Probe, Readiness, candidates, initdb, readiness, version_program,
+    self, Configuration, Installation, Postmaster, Probe, Readiness, Statistics, candidates, initdb, readiness,
+    version_program,
 };
 use farshore_engines::postgresql::replication::Replication;
 use farshore_engines::postgresql::wire::{Address, Connection, Settings};
@@ -51,6 +52,7 @@ pub fn configuration(base: &Path) -> Configuration {
         shared_buffers_mib: 16,
         slot_keep_mib: 64,
         door: None,
+        statistics: Statistics::Unavailable,
         extra: vec![("work_mem".to_string(), "5MB".to_string())],
     }
 }

@@ -4,6 +4,7 @@
 //! Every program may be run again: initdb refuses a directory that is not empty, start and stop of what is already so
 //! fail without harm.
 
+mod folders;
 mod installations;
 mod postmaster;
 mod render;
@@ -15,9 +16,10 @@ use farshore_types::{Program, Result};
 
 use super::conf;
 
+pub use folders::{Folders, folders_program};
 pub use installations::{Installation, candidates, version_program};
 pub use postmaster::{Postmaster, Probe, Readiness, readiness};
-pub use render::{Configuration, Door};
+pub use render::{Configuration, Door, Statistics};
 
 /// initdb copies some 40 MB and syncs them.
 const INITDB_DEADLINE: Duration = Duration::from_secs(5 * 60);

@@ -8,7 +8,7 @@ use farshore_types::snapshot::ClosingFile;
 use farshore_types::{Error, Result};
 use serde::{Deserialize, Serialize};
 
-use super::super::{conf, wire};
+use super::super::{conf, statements, wire};
 
 /// Permission bits of the files.
 const FILE_MODE: u32 = 0o600;
@@ -71,6 +71,15 @@ fn parse_network(text: &str) -> Result<(IpAddr, u8)> {
     Ok((address, prefix))
 }
 
+/// Whether a server counts the queries that it runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Statistics {
+    /// It loads the library for that, which must be there: it does not start otherwise.
+    Kept,
+    /// Its installation lacks the library.
+    Unavailable,
+}
+
 /// What a cluster's configuration depends on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Configuration {
@@ -90,6 +99,8 @@ pub struct Configuration {
     pub slot_keep_mib: u32,
     /// How others reach it; `None`: only this host may, without TLS.
     pub door: Option<Door>,
+    /// Statistics of queries.
+    pub statistics: Statistics,
     /// Further settings by name; they come last and win, except for those that Farshore must own.
     pub extra: Vec<(String, String)>,
 }
@@ -171,6 +182,10 @@ impl Configuration {
         for (name, value) in self.door.iter().map(Door::settings).collect::<Result<Vec<_>>>()?.into_iter().flatten() {
             text.push_str(&conf::line(name, &value)?);
         }
+        let statistics = (self.statistics == Statistics::Kept).then(statements::settings);
+        for (name, value) in statistics.into_iter().flatten() {
+            text.push_str(&conf::line(name, &value)?);
+        }
         text.push_str(&self.operators_settings()?);
         Ok(text)
     }
@@ -230,6 +245,7 @@ mod tests {
             shared_buffers_mib: 128,
             slot_keep_mib: 4096,
             door: None,
+            statistics: Statistics::Unavailable,
             extra: vec![("work_mem".to_string(), "8MB".to_string())],
         }
     }
@@ -270,6 +286,18 @@ mod tests {
         }
         let text = configuration().settings().unwrap();
         assert!(text.contains("listen_addresses = '127.0.0.1'\n") && text.ends_with("work_mem = '8MB'\n"), "{text}");
+    }
+
+    #[test]
+    fn a_library_is_loaded_only_where_it_is_known_to_be_there() {
+        let mut counting = configuration();
+        assert!(!counting.settings().unwrap().contains("pg_stat_statements"));
+        counting.statistics = Statistics::Kept;
+        let text = counting.settings().unwrap();
+        for line in ["shared_preload_libraries = 'pg_stat_statements'", "pg_stat_statements.max = '5000'"] {
+            assert!(text.lines().any(|one| one == line), "{line}: {text}");
+        }
+        assert!(text.ends_with("work_mem = '8MB'\n"), "{text}");
     }
 
     #[test]
