@@ -31,6 +31,12 @@ pub struct Founders<'a> {
     pub database: &'a str,
 }
 
+/// From now on this session finds names in the server's own catalog alone. Before version 15 everybody may write into the schema `public`
+/// of the superuser's database, and a function there that fits its arguments better would be called in place of the server's.
+pub fn trust_catalog_alone(connection: &mut Connection) -> Result<()> {
+    connection.query("SET search_path = pg_catalog").map(drop).doing("prepare", "a session of the superuser")
+}
+
 /// Makes the administrator and its database, or gives an existing administrator this password.
 pub fn found(connection: &mut Connection, major: u32, founders: &Founders<'_>) -> Result<()> {
     let role = name(founders.administrator)?;

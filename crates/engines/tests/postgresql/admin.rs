@@ -56,6 +56,23 @@ fn the_administrator_owns_its_databases_and_reaches_no_files_or_programs() {
 }
 
 #[test]
+fn a_session_that_trusts_the_catalog_alone_calls_nothing_that_a_user_made() {
+    for bin in installations() {
+        let cluster = Cluster::start(&bin);
+        let mut superuser = cluster.connect();
+        // As it is before version 15.
+        superuser.query("CREATE ROLE clerk LOGIN PASSWORD 'p'; GRANT CREATE ON SCHEMA public TO PUBLIC").unwrap();
+        let sly = "CREATE FUNCTION public.to_jsonb(record) RETURNS jsonb LANGUAGE plpgsql \
+                   AS $$BEGIN RAISE EXCEPTION 'as %', current_user; END$$";
+        log_in(&cluster, "clerk", "p", "postgres").unwrap().query(sly).unwrap();
+        let ask = "SELECT to_jsonb(a)::text FROM (SELECT 1 AS x) a";
+        assert!(superuser.one_value(ask).unwrap_err().to_string().contains("as postgres"));
+        admin::trust_catalog_alone(&mut superuser).unwrap();
+        assert_eq!(superuser.one_value(ask).unwrap().as_deref(), Some("{\"x\": 1}"));
+    }
+}
+
+#[test]
 fn users_and_databases_are_made_listed_and_removed_and_names_of_the_server_are_refused() {
     for bin in installations() {
         let mut cluster = Cluster::make(&bin, &[]);

@@ -14,6 +14,7 @@ use farshore_control::hosts::{
 };
 use farshore_engines::postgresql::admin::{self, Founders};
 use farshore_engines::postgresql::locale::Locale;
+use farshore_engines::postgresql::wire::Connection;
 use farshore_types::{Error, ErrorKind, Generation, Progress, RegionName, Result, ServiceId, Timestamp};
 use farshore_vault::care::retention;
 
@@ -63,6 +64,13 @@ impl LocalHosts {
 
     fn fleet(&self, service: &ServiceId) -> Result<Arc<Fleet>> {
         self.agents.of_service(service)
+    }
+
+    /// A session of the superuser in its own database, and the server's major version.
+    fn session(&self, service: &ServiceId) -> Result<(Connection, u32)> {
+        let (mut session, major) = self.fleet(service)?.session(service, SUPERUSER)?;
+        admin::trust_catalog_alone(&mut session)?;
+        Ok((session, major))
     }
 
     fn fleet_of(&self, region: &RegionName) -> Result<Arc<Fleet>> {
@@ -199,7 +207,7 @@ impl Hosts for LocalHosts {
     }
 
     fn change(&self, service: &ServiceId, change: &Change) -> Result<()> {
-        let (mut session, major) = self.fleet(service)?.session(service, SUPERUSER)?;
+        let (mut session, major) = self.session(service)?;
         match change {
             Change::Found { administrator, password, database } => {
                 admin::found(&mut session, major, &Founders { administrator, password, database })
@@ -216,7 +224,7 @@ impl Hosts for LocalHosts {
     }
 
     fn inhabitants(&self, service: &ServiceId) -> Result<Inhabitants> {
-        let (mut session, _) = self.fleet(service)?.session(service, SUPERUSER)?;
+        let (mut session, _) = self.session(service)?;
         let users = admin::users(&mut session, SUPERUSER)?;
         let database = |one: admin::Database| Database { name: one.name, collate: one.collate, ctype: one.ctype };
         let databases = admin::databases(&mut session)?.into_iter().map(database).collect();
@@ -249,7 +257,7 @@ impl Hosts for LocalHosts {
     }
 
     fn queries(&self, service: &ServiceId, limit: usize) -> Result<Vec<Query>> {
-        let (mut session, _) = self.fleet(service)?.session(service, SUPERUSER)?;
+        let (mut session, _) = self.session(service)?;
         let answer = session.query(&format!("{SESSIONS} LIMIT {limit}"))?;
         let parse = |row: &Vec<Option<String>>| serde_json::from_str(row.first()?.as_ref()?).ok();
         Ok(answer.rows.iter().filter_map(parse).collect())
