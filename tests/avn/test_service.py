@@ -120,6 +120,27 @@ class Observe(Case):
             sleeper.kill()
             sleeper.wait()
 
+    def test_queries_that_were_run_are_counted_until_they_are_counted_anew(self):
+        name = self.shared()
+        self.ok("service", "queries-reset", name)
+        for number in range(3):
+            self.sql(name, f"select {number} as counted_here")
+        columns = ("query", "max_time", "stddev_time", "min_time", "mean_time", "rows", "calls", "total_time")
+        rows = self.table(self.ok("service", "queries", name), *columns)
+        self.assertTrue(any("counted_here" in row for row in rows), rows)
+        self.assertIn("shared_blks_hit", self.ok("service", "queries", name, "-v").out.lower())
+
+        def mine():
+            return [one for one in self.ok("service", "queries", name, "--json").json if "counted_here" in one["query"]]
+        (found,) = mine()
+        self.assertEqual(found["query"], "select $1 as counted_here")
+        told = tuple(found[key] for key in ("calls", "rows", "database_name", "user_name"))
+        self.assertEqual(told, (3, 3, "defaultdb", "avnadmin"))
+        self.ok("service", "queries-reset", name)
+        self.assertEqual(mine(), [])
+        self.refused(400, "POST", f"/service/{name}/pg/query/stats", {"order_by": "colour:desc"},
+                     saying=("colour:desc", "total_time"))
+
     def test_tags_of_a_service_are_added_removed_and_replaced(self):
         name = self.shared()
         self.ok("service", "tags", "replace", name, "--tag", "team=a", "--tag", "cost=b")

@@ -9,6 +9,7 @@ pub mod fake;
 
 use std::collections::BTreeMap;
 
+use farshore_types::statistics::Page;
 use farshore_types::{Generation, Progress, RegionName, Result, ServiceId, Target, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -297,6 +298,14 @@ pub trait Hosts: Send + Sync {
     /// What a running node's sessions do now, the longest first, at most `limit`. None where nobody can be asked.
     fn queries(&self, _service: &ServiceId, _limit: usize) -> Result<Vec<Query>> {
         Ok(Vec::new())
+    }
+    /// What a running node's server has counted of queries, a page of it. `Conflict` says why it counts none.
+    fn statistics(&self, _service: &ServiceId, _page: &Page) -> Result<Vec<Query>> {
+        Ok(Vec::new())
+    }
+    /// Lets a running node's server count its queries anew.
+    fn reset_statistics(&self, _service: &ServiceId) -> Result<()> {
+        Ok(())
     }
     /// The newest lines of a node's log, oldest first, at most `limit`.
     fn log(&self, service: &ServiceId, limit: usize) -> Result<Vec<LogLine>>;

@@ -133,6 +133,20 @@ pub fn a_terminated_service_comes_back(site: &Site) {
     site.refused(404, &undelete, &["main", "gone-0123456789abcdef"], nothing, &["gone-0123456789abcdef"]);
 }
 
+pub fn what_is_counted_and_offered_in_a_service(site: &Site) {
+    let (names, nothing) = (["main", "life"], &Value::Null);
+    let stats = format!("POST {SERVICE}/pg/query/stats");
+    for asked in
+        [json!({}), json!({"limit": 100, "order_by": "calls:desc"}), json!({"offset": 7, "order_by": "rows:asc"})]
+    {
+        assert_eq!(site.ok(&stats, &names, &asked)["queries"], json!([]));
+    }
+    let sly = json!({"order_by": "query_duration:desc"});
+    site.refused(400, &stats, &names, &sly, &["query_duration:desc", "COLUMN:asc", "total_time"]);
+    site.refused(404, &stats, &["main", "nowhere"], &json!({}), &["nowhere"]);
+    assert_eq!(site.ok(&format!("PUT {SERVICE}/query/stats/reset"), &names, nothing)["queries"], json!([]));
+}
+
 pub fn what_is_seen_of_a_service(site: &Site) {
     let (names, nothing) = (["main", "life"], &Value::Null);
     let services = site.get("/v1/project/{project}/service", &["main"])["services"].clone();
@@ -162,7 +176,6 @@ pub fn what_is_seen_of_a_service(site: &Site) {
     let queries = json!({"limit": 100, "order_by": "query_duration:desc"});
     let active = site.ok(&format!("POST {SERVICE}/query/activity"), &names, &queries)["queries"].clone();
     assert_eq!(active[0]["query"], "select 1");
-    assert_eq!(site.ok(&format!("POST {SERVICE}/pg/query/stats"), &names, &queries)["queries"], json!([]));
     assert_ne!(site.ok(&format!("PUT {SERVICE}/maintenance/start"), &names, nothing)["message"], "");
     let migration = site.get(&format!("{SERVICE}/migration"), &names)["migration"].clone();
     assert_eq!(migration, json!({"status": "none", "method": "", "error": null}));

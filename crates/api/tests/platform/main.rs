@@ -30,6 +30,7 @@ fn every_route_is_asked_and_answers_what_the_document_says() {
         life::a_terminated_service_comes_back,
         life::a_stuck_run_is_sent_on,
         life::what_is_seen_of_a_service,
+        life::what_is_counted_and_offered_in_a_service,
         inside::databases_and_users,
         links::integrations_and_tags,
         further::a_service_is_copied_shown_lost_and_restored_elsewhere,

@@ -19,7 +19,7 @@ pub use inhabitants::{
     create_database, create_user, databases, drop_database, drop_user, reset_password, reset_user_password, users,
 };
 pub use power::restored;
-pub use queries::queries;
+pub use queries::{queries, reset_statistics, statistics};
 pub use read::{Notice, Overview, backups_of, get, in_project, list, log, overview, run, runs};
 pub use retry::retry;
 pub use terminate::{deleted, terminate, undelete};

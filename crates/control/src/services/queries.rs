@@ -1,6 +1,7 @@
-//! What the sessions of a service do now.
+//! What the sessions of a service do now, and what its server has counted of queries.
 
 use farshore_types::Result;
+use farshore_types::statistics::Page;
 
 use super::back_up::must_run;
 use super::read::get;
@@ -12,4 +13,18 @@ pub fn queries(control: &Control, project: &str, name: &str, limit: usize) -> Re
     let service = get(control, project, name)?;
     must_run(&service)?;
     control.hosts.queries(&service.id, limit)
+}
+
+/// Statistics of queries of all databases, a page of them. Refused where no server runs, or where it counts none.
+pub fn statistics(control: &Control, project: &str, name: &str, page: &Page) -> Result<Vec<Query>> {
+    let service = get(control, project, name)?;
+    must_run(&service)?;
+    control.hosts.statistics(&service.id, page)
+}
+
+/// Begins to count anew.
+pub fn reset_statistics(control: &Control, project: &str, name: &str) -> Result<()> {
+    let service = get(control, project, name)?;
+    must_run(&service)?;
+    control.hosts.reset_statistics(&service.id)
 }

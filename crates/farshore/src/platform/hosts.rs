@@ -14,11 +14,14 @@ use farshore_control::hosts::{
 };
 use farshore_engines::postgresql::admin::{self, Founders};
 use farshore_engines::postgresql::locale::Locale;
+use farshore_engines::postgresql::statements;
 use farshore_engines::postgresql::wire::Connection;
+use farshore_types::statistics::Page;
 use farshore_types::{Error, ErrorKind, Generation, Progress, RegionName, Result, ServiceId, Timestamp};
 use farshore_vault::care::retention;
 
 use super::agents::Agents;
+use super::queries;
 use crate::installed;
 
 /// How often the log of a service is shipped.
@@ -33,15 +36,6 @@ const CONNECTIONS: (u32, u32, u32) = (25, 50, 1000);
 const BUFFERS: (u32, u32) = (4, 64);
 /// Part of a plan's disk that a slot may hold back while the store is away, and its least, in MiB.
 const SLOT_KEEP: (u64, u32) = (10, 1024);
-
-/// What every client's session does now; the server's own processes and ours are left out. Ids are numbers, as they are in the documented
-/// answer; left to itself the server makes texts of them.
-const SESSIONS: &str = "SELECT (to_jsonb(a) || jsonb_build_object('datid', datid::bigint, 'usesysid', usesysid::bigint, \
-                        'backend_xid', backend_xid::text::bigint, 'backend_xmin', backend_xmin::text::bigint))::text \
-                        FROM (SELECT *, extract(epoch FROM now() - query_start) AS query_duration \
-                        FROM pg_stat_activity WHERE backend_type = 'client backend' \
-                        AND pid <> pg_backend_pid() AND usename <> 'postgres') a \
-                        ORDER BY query_start NULLS LAST";
 
 /// The agents of this machine.
 pub struct LocalHosts {
@@ -258,9 +252,17 @@ impl Hosts for LocalHosts {
 
     fn queries(&self, service: &ServiceId, limit: usize) -> Result<Vec<Query>> {
         let (mut session, _) = self.session(service)?;
-        let answer = session.query(&format!("{SESSIONS} LIMIT {limit}"))?;
-        let parse = |row: &Vec<Option<String>>| serde_json::from_str(row.first()?.as_ref()?).ok();
-        Ok(answer.rows.iter().filter_map(parse).collect())
+        queries::running(&mut session, limit)
+    }
+
+    fn statistics(&self, service: &ServiceId, page: &Page) -> Result<Vec<Query>> {
+        let (mut session, major) = self.session(service)?;
+        queries::counted(&mut session, major, SUPERUSER, page)
+    }
+
+    fn reset_statistics(&self, service: &ServiceId) -> Result<()> {
+        let (mut session, _) = self.session(service)?;
+        statements::reset(&mut session)
     }
 
     fn stock(&self, region: &RegionName, service: &ServiceId) -> Result<Stock> {

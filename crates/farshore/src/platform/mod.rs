@@ -14,6 +14,7 @@ mod keys;
 mod nowhere;
 mod place;
 mod post;
+mod queries;
 mod region_store;
 
 use std::collections::BTreeMap;
