@@ -39,6 +39,18 @@ class Databases(Case):
         finally:
             self.ok("service", "database-delete", name, "--dbname", "sorted")
 
+    def test_an_extension_that_is_offered_can_be_made_by_the_administrator(self):
+        name = self.shared()
+        offered = self.api("GET", f"/service/{name}/pg/available-extensions")["extensions"]
+        (hstore,) = [one for one in offered if one["name"] == "hstore"]
+        self.ok("service", "database-create", name, "--dbname", "extended")
+        try:
+            self.sql(name, f"create extension hstore version '{hstore['versions'][-1]}'", database="extended")
+        finally:
+            self.ok("service", "database-delete", name, "--dbname", "extended")
+        versions = {one["version"]: one["extensions"] for one in self.api("GET", "/pg/available-extensions")["pg"]}
+        self.assertIn(offered, list(versions.values()))
+
     def test_a_name_with_quotes_is_a_name_and_nothing_more(self):
         name, odd = self.shared(), 'odd"; drop database defaultdb; --'
         ended = self.avn.run("service", "database-create", name, "--dbname", odd)

@@ -251,6 +251,15 @@ pub struct Database {
 /// A query that an engine carries out: names of columns with their values, as the type's own views name them.
 pub type Query = serde_json::Map<String, serde_json::Value>;
 
+/// An extension that the owner of a database may make.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Extension {
+    /// Its name.
+    pub name: String,
+    /// Its versions, the oldest first.
+    pub versions: Vec<String>,
+}
+
 /// A line that an engine or an agent wrote.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogLine {
@@ -266,6 +275,10 @@ pub struct LogLine {
 pub trait Hosts: Send + Sync {
     /// Major versions of an engine (`pg`) that a region's hosts can run, newest first; `Missing` says how to install one.
     fn versions(&self, region: &RegionName, service_type: &str) -> Result<Vec<u32>>;
+    /// Extensions that a region's hosts offer, for each major version of an engine. None where nobody can be asked.
+    fn extensions(&self, _region: &RegionName, _service_type: &str) -> Result<Vec<(u32, Vec<Extension>)>> {
+        Ok(Vec::new())
+    }
     /// Makes the node if it is not there, gives it what the order says, starts it and archives its log.
     fn provision(&self, order: &NodeOrder) -> Result<NodeAddress>;
     /// Makes the node from a backup, to a moment, then as `provision`. `progress` counts bytes.

@@ -13,6 +13,7 @@ pub mod contacts;
 pub mod control;
 pub mod copies;
 pub mod events;
+pub mod extensions;
 pub mod hosts;
 pub mod integrations;
 pub mod kinds;

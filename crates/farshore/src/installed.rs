@@ -1,9 +1,12 @@
-//! Which database servers this machine has, and what installs one where there is none.
+//! Which database servers this machine has, with their extensions, and what installs one where there is none.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use farshore_agent::host::Host;
-use farshore_engines::postgresql::provision::{Installation, candidates, version_program};
+use farshore_agent::postgres::folders;
+use farshore_control::hosts::Extension;
+use farshore_engines::postgresql::provision::{self, Installation, candidates, version_program};
 use farshore_types::{Error, Result};
 
 /// Installs Debian's server without starting one; for root.
@@ -28,6 +31,21 @@ pub fn postgresql(host: &Host, explicit: Option<&Path>) -> Result<Vec<Installati
         true => Err(none()),
         false => Ok(found),
     }
+}
+
+/// Extensions that the owner of a database may make, for each major version; none where an installation hides its folders.
+pub fn extensions(host: &Host) -> Result<Vec<(u32, Vec<Extension>)>> {
+    let mut found = BTreeMap::new();
+    for installation in postgresql(host, None)? {
+        // Of two installations of a version the first one is used.
+        if found.contains_key(&installation.major) {
+            continue;
+        }
+        let offered = folders(host, &installation)?.map(|folders| folders.offered()).transpose()?.unwrap_or_default();
+        let extension = |one: provision::Extension| Extension { name: one.name, versions: one.versions };
+        found.insert(installation.major, offered.into_iter().map(extension).collect());
+    }
+    Ok(found.into_iter().collect())
 }
 
 /// The newest installation.

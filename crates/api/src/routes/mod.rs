@@ -9,6 +9,7 @@ mod catalog;
 mod databases;
 mod deleted;
 mod events;
+mod extensions;
 mod integrations;
 mod maintenance;
 mod members;
@@ -49,6 +50,7 @@ pub fn table() -> Vec<Route> {
         backups::routes(),
         regions::routes(),
         observe::routes(),
+        extensions::routes(),
         alerts::routes(),
         databases::routes(),
         service_users::routes(),

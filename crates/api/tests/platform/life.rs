@@ -145,6 +145,10 @@ pub fn what_is_counted_and_offered_in_a_service(site: &Site) {
     site.refused(400, &stats, &names, &sly, &["query_duration:desc", "COLUMN:asc", "total_time"]);
     site.refused(404, &stats, &["main", "nowhere"], &json!({}), &["nowhere"]);
     assert_eq!(site.ok(&format!("PUT {SERVICE}/query/stats/reset"), &names, nothing)["queries"], json!([]));
+    let offered = site.get("/v1/project/{project}/pg/available-extensions", &["main"])["pg"].clone();
+    let hstore = json!([{"name": "hstore", "versions": ["1.4", "1.8"]}]);
+    assert_eq!(offered[0], json!({"version": "16", "extensions": hstore}));
+    assert_eq!(site.get(&format!("{SERVICE}/pg/available-extensions"), &names)["extensions"], hstore);
 }
 
 pub fn what_is_seen_of_a_service(site: &Site) {

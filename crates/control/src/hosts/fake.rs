@@ -11,8 +11,8 @@ use farshore_types::{
 };
 
 use super::{
-    BackupReport, Change, CopyOrder, CopyView, Hosts, Inhabitants, Keep, LogLine, NodeAddress, NodeOrder, NodeState,
-    NodeView, Query, RestoreOrder, RestoreReport, Stock, StoredBackup,
+    BackupReport, Change, CopyOrder, CopyView, Extension, Hosts, Inhabitants, Keep, LogLine, NodeAddress, NodeOrder,
+    NodeState, NodeView, Query, RestoreOrder, RestoreReport, Stock, StoredBackup,
 };
 
 use inside::Inside;
@@ -188,6 +188,12 @@ impl Hosts for FakeHosts {
     fn versions(&self, _: &RegionName, service_type: &str) -> Result<Vec<u32>> {
         drop(self.begin("versions")?);
         if service_type == "pg" { Ok(vec![17, 16]) } else { Err(Error::missing(format!("no {service_type} here"))) }
+    }
+
+    fn extensions(&self, region: &RegionName, service_type: &str) -> Result<Vec<(u32, Vec<Extension>)>> {
+        let hstore = Extension { name: "hstore".to_string(), versions: vec!["1.4".to_string(), "1.8".to_string()] };
+        let majors = self.versions(region, service_type)?;
+        Ok(majors.into_iter().map(|major| (major, vec![hstore.clone()])).collect())
     }
 
     fn provision(&self, order: &NodeOrder) -> Result<NodeAddress> {

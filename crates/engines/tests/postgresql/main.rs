@@ -7,6 +7,7 @@ mod admin;
 mod attach;
 mod control;
 mod copy;
+mod extensions;
 mod files;
 mod provision;
 mod recovery;

@@ -9,8 +9,8 @@ use farshore_agent::fleet::{self, Certificate, Fleet, Order, Region, Restore, Se
 use farshore_agent::host::Host;
 use farshore_agent::postgres::Sizes;
 use farshore_control::hosts::{
-    BackupReport, Change, CopyOrder, CopyView, Database, Hosts, Inhabitants, Keep, LogLine, NodeAddress, NodeOrder,
-    NodeState, NodeView, Query, RestoreOrder, RestoreReport, Stock, StoredBackup,
+    BackupReport, Change, CopyOrder, CopyView, Database, Extension, Hosts, Inhabitants, Keep, LogLine, NodeAddress,
+    NodeOrder, NodeState, NodeView, Query, RestoreOrder, RestoreReport, Stock, StoredBackup,
 };
 use farshore_engines::postgresql::admin::{self, Founders};
 use farshore_engines::postgresql::locale::Locale;
@@ -114,6 +114,11 @@ impl Hosts for LocalHosts {
             return Err(Error::missing(format!("this machine runs no {service_type}")));
         }
         Ok(installed::postgresql(&self.host, None)?.iter().map(|installation| installation.major).collect())
+    }
+
+    fn extensions(&self, region: &RegionName, service_type: &str) -> Result<Vec<(u32, Vec<Extension>)>> {
+        self.versions(region, service_type)?;
+        installed::extensions(&self.host)
     }
 
     fn provision(&self, order: &NodeOrder) -> Result<NodeAddress> {

@@ -78,5 +78,9 @@ fn queries_that_were_run_are_counted_until_they_are_counted_anew_also_by_a_serve
     assert_eq!(counted(&site, "third_words").len(), 1, "a server that was made anew from its backup counts again");
     site.ask("PUT", "/v1/project/main/service/shop/query/stats/reset", &Value::Null);
     assert_eq!(counted(&site, "third_words").len(), 0);
+    let offered = site.ask("GET", "/v1/project/main/service/shop/pg/available-extensions", &Value::Null);
+    let hstore = offered["extensions"].as_array().unwrap().iter().find(|one| one["name"] == "hstore").cloned();
+    assert!(hstore.is_some_and(|one| one["versions"][0].is_string()), "{offered}");
+    sql(&uri, "CREATE EXTENSION hstore");
     site.finish();
 }

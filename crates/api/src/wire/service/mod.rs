@@ -3,6 +3,7 @@
 pub mod answer;
 pub mod backup;
 pub mod database;
+pub mod extension;
 pub mod log;
 pub mod maintenance;
 pub mod metric;

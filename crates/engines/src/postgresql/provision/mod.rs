@@ -4,6 +4,7 @@
 //! Every program may be run again: initdb refuses a directory that is not empty, start and stop of what is already so
 //! fail without harm.
 
+mod extensions;
 mod folders;
 mod installations;
 mod postmaster;
@@ -16,6 +17,7 @@ use farshore_types::{Program, Result};
 
 use super::conf;
 
+pub use extensions::Extension;
 pub use folders::{Folders, folders_program};
 pub use installations::{Installation, candidates, version_program};
 pub use postmaster::{Postmaster, Probe, Readiness, readiness};
