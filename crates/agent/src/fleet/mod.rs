@@ -11,6 +11,7 @@ mod accounts;
 mod certificate;
 mod figures;
 mod ground;
+mod locales;
 mod measure;
 mod member;
 mod observe;

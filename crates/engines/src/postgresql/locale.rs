@@ -52,6 +52,41 @@ pub(super) fn refused(error: &Error) -> bool {
     sqlstate(error).is_some_and(|state| REFUSALS.contains(&state))
 }
 
+/// "internal_error", and since version 17 "invalid_parameter_value": what a session is refused with when the host does not know the locale of
+/// its database.
+const UNKNOWN_HERE: [&str; 2] = ["XX000", "22023"];
+/// The first version that remembers by which version of a library a database was ordered.
+const REMEMBERS_VERSION: u32 = 15;
+/// Databases that are named.
+const NAMED_MAX: u32 = 100;
+
+/// Whether a session was refused because the host lacks the locale of its database.
+pub fn is_unknown_here(error: &Error) -> bool {
+    sqlstate(error).is_some_and(|state| UNKNOWN_HERE.contains(&state))
+}
+
+/// Databases whose texts were ordered by another version of the library than the host's, a sentence each: their indexes may be wrong
+/// (PostgreSQL documentation, "ALTER COLLATION", heading "Notes").
+pub fn of_other_versions(connection: &mut Connection) -> Result<Vec<String>> {
+    let version = connection.one_value("SELECT current_setting('server_version_num')")?.unwrap_or_default();
+    if version.parse::<u32>().unwrap_or(0) / 10_000 < REMEMBERS_VERSION {
+        return Ok(Vec::new());
+    }
+    let answer = connection.query(&format!(
+        "SELECT datname, datcollversion, pg_database_collation_actual_version(oid) FROM pg_database \
+         WHERE datallowconn AND datcollversion <> pg_database_collation_actual_version(oid) ORDER BY 1 LIMIT {NAMED_MAX}"
+    ))?;
+    let sentence = |row: Vec<Option<String>>| {
+        let [name, then, now] = <[Option<String>; 3]>::try_from(row).ok()?;
+        let (name, then, now) = (name?, then?, now?);
+        Some(format!(
+            "database {name} was ordered by version {then} of the host's library, here is {now}: REINDEX what orders texts, then \
+             ALTER DATABASE ... REFRESH COLLATION VERSION"
+        ))
+    };
+    Ok(answer.rows.into_iter().filter_map(sentence).collect())
+}
+
 /// The refusal with the list of what the server takes.
 pub(super) fn explained(connection: &mut Connection, locale: Locale<'_>) -> Result<Error> {
     let mut known = locales(connection)?;

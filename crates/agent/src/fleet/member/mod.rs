@@ -26,7 +26,7 @@ use super::order::Order;
 use super::report::{Address, Recovered, Restore};
 use super::restarts::Restarts;
 use super::turn::Turn;
-use super::{accounts, stock};
+use super::{accounts, locales, stock};
 use crate::host::Host;
 use crate::postgres::{self, Node, Spec};
 use crate::tasks::archiving::{self, Archiving};
@@ -149,6 +149,7 @@ impl Member {
         };
         state.node = Some(postgres::adopt(&self.volume, &state.host)?);
         let address = self.run(&mut state, certificate)?;
+        self.tell_locales(&state);
         Ok(Recovered {
             address,
             backup: opened.window.name.id.to_string(),
@@ -299,6 +300,18 @@ impl Member {
         self.tell(format!("the server runs on port {}, its log is archived", address.port));
         self.show(state);
         Ok(address)
+    }
+
+    /// Says what this host's locales mean for its databases. Never a reason to give a restore up: the server runs, most of it can be used.
+    fn tell_locales(&self, state: &State) {
+        let Some(node) = &state.node else { return };
+        match locales::troubles(node, &self.ground.host.clock) {
+            Ok(troubles) => troubles.into_iter().for_each(|trouble| {
+                tracing::warn!(service = %self.service, "{trouble}");
+                self.tell(trouble);
+            }),
+            Err(error) => tracing::info!(service = %self.service, %error, "its databases' locales were not looked at"),
+        }
     }
 
     fn archive(&self, state: &mut State) -> Result<()> {
