@@ -25,6 +25,16 @@ class Create(Case):
         ended = self.ok("service", "create", name, "-t", "pg:startup-4", "--no-fail-if-exists")
         self.assertIn(f"service 'main/{name}' already exists", ended.errors)
 
+    def test_a_version_that_nears_its_end_is_read_by_the_client_and_runs_or_is_refused_in_words(self):
+        """The client warns of versions near their end, and must be able to read when that is."""
+        name = self.later_terminated(self.name("old"))
+        ended = self.avn.run("service", "create", name, "-t", "pg:startup-4", "-c", "pg_version=15",
+                             AIVEN_FORCE="yes")
+        if ended.code == 0:
+            self.assertEqual(self.service(name)["user_config"]["pg_version"], "15")
+        else:
+            self.assertIn("pg_version 15 cannot be run in region", ended.errors, str(ended))
+
     def test_without_a_region_the_default_of_the_project_is_taken(self):
         name = self.later_terminated(self.name("where"))
         self.ok("service", "create", name, "-t", "pg:hobbyist")

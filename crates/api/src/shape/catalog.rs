@@ -12,7 +12,7 @@ use crate::wire::catalog::{
     BackupConfig, PlanAnswer, PlanPriceAnswer, PlanRegion, ServicePlan, ServiceTypeEntry, ServiceVersion,
 };
 use crate::wire::cloud::Cloud;
-use crate::wire::common::Time;
+use crate::wire::common::Second;
 
 /// Nobody is billed. A text, as clients expect a price.
 const PRICE: &str = "0.00";
@@ -112,11 +112,11 @@ pub(crate) fn version(offered: &OfferedVersion) -> ServiceVersion {
         service_type: offered.service_type.name().to_string(),
         major_version: offered.name.to_string(),
         state: offered.state.word().to_string(),
-        availability_start_time: offered.available_from.map(Time),
-        availability_end_time: offered.available_until.map(Time),
-        aiven_end_of_life_time: offered.end_of_life.map(Time),
-        upstream_end_of_life_time: offered.upstream_end_of_life.map(Time),
-        termination_time: offered.ended_at.map(Time),
+        availability_start_time: offered.available_from.map(Second),
+        availability_end_time: offered.available_until.map(Second),
+        aiven_end_of_life_time: offered.end_of_life.map(Second),
+        upstream_end_of_life_time: offered.upstream_end_of_life.map(Second),
+        termination_time: offered.ended_at.map(Second),
         end_of_life_help_article_url: offered.help.map(str::to_string),
     }
 }

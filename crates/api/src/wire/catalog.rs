@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::common::{Object, Time};
+use super::common::{Object, Second};
 
 /// All types.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -147,15 +147,15 @@ pub struct ServiceVersion {
     /// `available`, or `eol` when its makers have stopped caring for it.
     pub state: String,
     /// From when on it could be had.
-    pub availability_start_time: Option<Time>,
+    pub availability_start_time: Option<Second>,
     /// Until when it can be had.
-    pub availability_end_time: Option<Time>,
+    pub availability_end_time: Option<Second>,
     /// The same as its makers' end of life.
-    pub aiven_end_of_life_time: Option<Time>,
+    pub aiven_end_of_life_time: Option<Second>,
     /// When its makers stop caring for it.
-    pub upstream_end_of_life_time: Option<Time>,
+    pub upstream_end_of_life_time: Option<Second>,
     /// When services of it are ended.
-    pub termination_time: Option<Time>,
+    pub termination_time: Option<Second>,
     /// Where to read about it.
     pub end_of_life_help_article_url: Option<String>,
 }

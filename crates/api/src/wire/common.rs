@@ -36,6 +36,32 @@ impl JsonSchema for Time {
     }
 }
 
+/// A moment whose fraction is left out: clients read some moments with a pattern that knows none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Second(pub Timestamp);
+
+impl Serialize for Second {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let text = self.0.to_string();
+        let whole = text.split_once('.').map_or(text.as_str(), |(whole, _)| whole);
+        serializer.collect_str(&format_args!("{whole}Z"))
+    }
+}
+
+impl JsonSchema for Second {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Second".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        Time::json_schema(generator)
+    }
+}
+
 /// A text that must not be shown again: neither in an error about it nor by `Debug`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
@@ -116,5 +142,16 @@ mod tests {
         let time = Time(Timestamp::parse_or_utc("2026-11-20 10:00:00").unwrap());
         let text = serde_json::to_string(&time).unwrap();
         assert!(text.starts_with("\"2026-11-20T10:00:00") && text.ends_with("Z\""), "{text}");
+    }
+
+    #[test]
+    fn a_moment_of_whole_seconds_is_written_without_a_fraction() {
+        for (moment, expected) in [
+            ("2027-11-12T00:00:00Z", "\"2027-11-12T00:00:00Z\""),
+            ("2027-11-12T00:00:00.999999Z", "\"2027-11-12T00:00:00Z\""),
+        ] {
+            let text = serde_json::to_string(&Second(moment.parse().unwrap())).unwrap();
+            assert_eq!(text, expected);
+        }
     }
 }

@@ -38,8 +38,12 @@ pub fn what_can_be_created(site: &Site) {
     assert_eq!(versions, of_account);
     let of_pg = |version: &&Value| version["service_type"] == "pg";
     assert!(versions["service_versions"].as_array().unwrap().iter().filter(of_pg).count() >= 3);
+    // Clients read this moment with a pattern that knows no fraction.
+    let end = |version: &Value| version["aiven_end_of_life_time"].as_str().map(str::to_string);
     let known = |version: &Value| [json!("available"), json!("eol")].contains(&version["state"]);
     assert!(versions["service_versions"].as_array().unwrap().iter().all(known), "the documented words");
+    let ends: Vec<String> = versions["service_versions"].as_array().unwrap().iter().filter_map(end).collect();
+    assert!(!ends.is_empty() && ends.iter().all(|text| text.len() == "2027-11-12T00:00:00Z".len()), "{ends:?}");
     for (path, key) in [("static-ips", "static_ips"), ("vpcs", "vpcs")] {
         assert_eq!(site.get(&format!("/v1/project/{{project}}/{path}"), &["main"])[key], json!([]));
     }
