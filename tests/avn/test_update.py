@@ -43,6 +43,15 @@ class Update(Case):
         self.update("--remove-option", "backup_hour")
         self.assertIsNone(self.config().get("backup_hour"))
         self.assertEqual(self.config()["backup_minute"], 5)
+        self.assertEqual(self.backups(name)["scheduled_backup_time"]["backup_minute"], 5)
+
+        def drawn():
+            """A time that is drawn may be the one that was given, but not three times."""
+            self.update("-c", f"backup_hour={other}", "-c", "backup_minute=5")
+            self.update("--remove-option", "backup_hour", "--remove-option", "backup_minute")
+            planned = self.backups(name)["scheduled_backup_time"]
+            return planned["backup_hour"], planned["backup_minute"]
+        self.assertTrue(any(drawn() != (other, 5) for _ in range(3)), "the schedule stays after the removal")
 
     def test_a_wrong_value_is_refused_with_its_bounds_and_changes_nothing(self):
         self.update("-c", "backup_hour=3")

@@ -1,5 +1,6 @@
 //! Services through their whole life, on hosts in memory, with runs that are really carried out.
 
+mod changes;
 mod crashes;
 mod forks;
 mod further;

@@ -7,8 +7,8 @@ use farshore_store::{Tx, tags as kept};
 use farshore_types::{Error, Plan, RegionName, Result, ServiceName, ServiceType};
 use serde_json::{Value, json};
 
-use super::Actor;
 use super::fork::{self, Source};
+use super::{Actor, maintenance};
 use crate::access::no_project;
 use crate::config::{Config, Purpose};
 use crate::kinds::Start;
@@ -57,6 +57,7 @@ struct Checked {
     major: u32,
     source: Option<Source>,
     start: Option<Start>,
+    maintenance: Option<Value>,
 }
 
 /// Checks everything, then adds the service and the run that makes it.
@@ -96,6 +97,7 @@ fn check(control: &Control, actor: &Actor, project: &str, asked: &NewService) ->
     let plan = Plan::find(&plans, service_type, &asked.plan)?;
     plan.must_be_creatable()?;
     let disk_mib = plan.disk_mib_for(asked.disk_mib)?;
+    let window = asked.maintenance.as_ref().map(|given| maintenance::merged(None, given)).transpose()?;
     let schema = schema(control, service_type);
     // Once for itself, so that a wrong option is told before its source is looked for.
     let asked_options = copies::untangled(&asked.user_config);
@@ -122,10 +124,25 @@ fn check(control: &Control, actor: &Actor, project: &str, asked: &NewService) ->
             None => error,
         });
     }
-    let major = major(control, service_type, &config, source.as_ref(), &region)?;
+    let major = major(control, service_type, &given, source.as_ref(), &region)?;
+    config = with_version(config, service_type, major);
     let start = source.as_ref().map(|source| fork::start(control, source, &given, &region)).transpose()?;
     let plan = plan.name.clone();
-    Ok(Checked { name, service_type, plan, disk_mib, config, secret, project, region, major, source, start })
+    let maintenance = window;
+    Ok(Checked {
+        name,
+        service_type,
+        plan,
+        disk_mib,
+        config,
+        secret,
+        project,
+        region,
+        major,
+        source,
+        start,
+        maintenance,
+    })
 }
 
 fn row(control: &Control, checked: &Checked, asked: &NewService) -> Result<Service> {
@@ -153,7 +170,7 @@ fn row(control: &Control, checked: &Checked, asked: &NewService) -> Result<Servi
         user_config: Value::Object(checked.config.map().clone()),
         disk_mb: checked.disk_mib,
         termination_protection: asked.termination_protection,
-        maintenance: asked.maintenance.clone(),
+        maintenance: checked.maintenance.clone(),
         generation: 1,
         facts: json!({ "major": checked.major }),
         forked_from: checked.source.as_ref().map(|source| source.service.id.clone()),
@@ -192,16 +209,26 @@ fn taken(error: Error, name: &str) -> Error {
     }
 }
 
+/// Options that name a version name the one that runs: a source of former builds may name another.
+fn with_version(config: Config, service_type: ServiceType, major: u32) -> Config {
+    let key = format!("{}_version", service_type.name());
+    let mut map = config.map().clone();
+    if let Some(version) = map.get_mut(&key) {
+        *version = Value::from(major.to_string());
+    }
+    Config::from_map(map)
+}
+
 /// The major version: that of the source, the one asked for, or the newest that the region's hosts can run.
 fn major(
     control: &Control,
     service_type: ServiceType,
-    config: &Config,
+    given: &Config,
     source: Option<&Source>,
     region: &RegionName,
 ) -> Result<u32> {
     let key = format!("{}_version", service_type.name());
-    let asked: Option<u32> = config.text(&key).and_then(|text| text.parse().ok());
+    let asked: Option<u32> = given.text(&key).and_then(|text| text.parse().ok());
     let here = control.hosts.versions(region, service_type.name())?;
     let wanted = match (source.map(Source::major).transpose()?, asked) {
         (Some(source), Some(asked)) if source != asked => {

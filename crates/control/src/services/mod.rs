@@ -5,6 +5,7 @@ mod back_up;
 mod create;
 mod fork;
 mod inhabitants;
+mod maintenance;
 mod power;
 mod queries;
 mod read;

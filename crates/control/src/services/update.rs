@@ -7,7 +7,7 @@ use farshore_types::{Error, Plan, RegionName, Result, ServiceType, Target};
 use serde_json::{Value, json};
 
 use super::read::in_project;
-use super::{Actor, power, state};
+use super::{Actor, maintenance, power, state};
 use crate::config::{Config, Purpose};
 use crate::copies::Condition;
 use crate::hosts::{NodeState, RestoreOrder};
@@ -58,7 +58,9 @@ pub fn update(control: &Control, actor: &Actor, project: &str, name: &str, patch
         let moves = region(tx, control, &service, patch)?;
         size(control, &mut service, patch, &mut effect)?;
         options(control, &mut service, patch, &mut effect)?;
-        maintenance(&mut service, patch)?;
+        if let Some(given) = &patch.maintenance {
+            service.maintenance = Some(maintenance::merged(service.maintenance.as_ref(), given)?);
+        }
         if !effect.told.is_empty() {
             copies::may_follow(tx, control, &service)?;
             copies::follow_options(tx, control, &service)?;
@@ -176,6 +178,7 @@ fn options(control: &Control, service: &mut Service, patch: &Patch, effect: &mut
     let joined = before.joined(&Config::from_map(secrets.options));
     let (after, _) =
         schema.secrets_apart(&schema.validate(&copies::untangled(given), Purpose::Update { current: &joined })?);
+    keeps_version(service, given)?;
     if after == before {
         return Ok(());
     }
@@ -190,13 +193,29 @@ fn options(control: &Control, service: &mut Service, patch: &Patch, effect: &mut
     };
     if times(&before) != times(&after) {
         let (hour, minute) = schedule::times(&after, control.entropy.as_ref())?;
-        // What the options do not say stays as it was drawn.
-        service.backup_hour = if after.integer("backup_hour").is_some() { hour } else { service.backup_hour };
-        service.backup_minute = if after.integer("backup_minute").is_some() { minute } else { service.backup_minute };
+        // What the options said before is drawn anew where they say it no more; what they never said stays as it was drawn.
+        let said = |key: &str| before.integer(key).or(after.integer(key)).is_some();
+        service.backup_hour = if said("backup_hour") { hour } else { service.backup_hour };
+        service.backup_minute = if said("backup_minute") { minute } else { service.backup_minute };
         service.next_backup_at = next(control, service, &after)?;
         begin_schedule(service, control.clock.now());
     }
     Ok(())
+}
+
+/// Nothing would be upgraded: a version that is given is the one that runs. Null leaves it, too.
+fn keeps_version(service: &Service, given: &Value) -> Result<()> {
+    let key = format!("{}_version", service.service_type);
+    let asked = given.get(&key).and_then(Value::as_str).and_then(|text| text.parse::<u64>().ok());
+    let runs = service.facts.get("major").and_then(Value::as_u64);
+    match (asked, runs) {
+        (Some(asked), Some(runs)) if asked != runs => {
+            let what = format!("{key}: service {} has version {runs} and cannot become {asked}", service.name);
+            Err(Error::invalid(what)
+                .hint(format!("upgrades are not offered; make a service of version {asked} and copy the data over")))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn next(control: &Control, service: &Service, config: &Config) -> Result<Option<farshore_types::Timestamp>> {
@@ -207,37 +226,6 @@ fn next(control: &Control, service: &Service, config: &Config) -> Result<Option<
     // Counted from now: a time that was just passed is not caught up, the next one is taken.
     let from = control.clock.now().plus_micros(-i64::from(interval) * 1_800_000_000);
     Ok(service.next_backup_at.map(|_| schedule::next(from, (service.backup_hour, service.backup_minute), interval)))
-}
-
-/// `dow` is a weekday or `never`, `time` is `HH:MM:SS`.
-fn maintenance(service: &mut Service, patch: &Patch) -> Result<()> {
-    const DAYS: [&str; 8] = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday", "never"];
-    let Some(given) = &patch.maintenance else { return Ok(()) };
-    let Value::Object(given) = given else {
-        return Err(Error::invalid(format!("maintenance: {given} is no object")).hint("give dow and time"));
-    };
-    let mut kept = service.maintenance.as_ref().and_then(Value::as_object).cloned().unwrap_or_default();
-    for (key, value) in given {
-        let text = value.as_str().unwrap_or_default();
-        let good = match key.as_str() {
-            "dow" => DAYS.contains(&text),
-            "time" => is_time(text),
-            _ => continue,
-        };
-        if !good {
-            let what = format!("maintenance.{key}: {value} is not allowed");
-            return Err(Error::invalid(what).hint("dow is monday to sunday or never, time is HH:MM:SS in UTC"));
-        }
-        kept.insert(key.clone(), value.clone());
-    }
-    service.maintenance = Some(Value::Object(kept));
-    Ok(())
-}
-
-fn is_time(text: &str) -> bool {
-    let parts: Vec<&str> = text.split(':').collect();
-    let below = |part: &str, bound: u8| part.len() == 2 && part.parse::<u8>().is_ok_and(|number| number < bound);
-    matches!(parts.as_slice(), [hour, minute, second] if below(hour, 24) && below(minute, 60) && below(second, 60))
 }
 
 fn configure(tx: &mut Tx<'_>, control: &Control, service: &mut Service, restart: bool) -> Result<()> {
