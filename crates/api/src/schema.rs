@@ -68,8 +68,11 @@ fn kind(kind: &Kind) -> Object {
         Kind::IntegerChoice(numbers) => json!({"type": "integer", "enum": numbers}),
         Kind::Number { min, max } => json!({"type": "number", "minimum": min, "maximum": max}),
         Kind::Boolean => json!({"type": "boolean"}),
-        Kind::List { items, items_max } => json!({
+        Kind::List { items, items_min: 0, items_max } => json!({
             "type": "array", "items": self::kind(items), "maxItems": items_max, "uniqueItems": true,
+        }),
+        Kind::List { items, items_min, items_max } => json!({
+            "type": "array", "items": self::kind(items), "minItems": items_min, "maxItems": items_max, "uniqueItems": true,
         }),
         Kind::Object(inner) => return object(inner),
     };

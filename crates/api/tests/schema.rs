@@ -43,6 +43,7 @@ fn fits(schema: &Value, value: &Value) -> bool {
         && below("maximum", value.as_f64())
         && above("minLength", length)
         && below("maxLength", length)
+        && above("minItems", items)
         && below("maxItems", items)
         && schema["enum"].as_array().is_none_or(|allowed| allowed.contains(value))
         && (schema["const"].is_null() || schema["const"] == *value)

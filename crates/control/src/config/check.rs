@@ -35,7 +35,7 @@ impl Check {
     /// What is accepted, for messages.
     pub fn allowed(self) -> &'static str {
         match self {
-            Check::Network => "an address or a network such as 10.0.0.0/8 or 2001:db8::/32",
+            Check::Network => "an address or a network such as 10.0.0.0/8 (everybody is 0.0.0.0/0 and ::/0)",
             Check::Moment => "a moment such as 2026-11-21 10:15:00, 2026-11-21T10:15:00Z or 2026-11-21T10:15:00+00:00",
             Check::Account => "the name of an account that the server does not keep for itself",
         }

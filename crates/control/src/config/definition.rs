@@ -65,6 +65,8 @@ pub enum Kind {
     List {
         /// What each item may be; null is none of it.
         items: &'static Kind,
+        /// Items at least.
+        items_min: usize,
         /// Items at most.
         items_max: usize,
     },
@@ -252,8 +254,11 @@ impl Kind {
             }
             Kind::Number { min, max } => format!("a number from {min} to {max}"),
             Kind::Boolean => "true or false".to_string(),
-            Kind::List { items, items_max } => {
+            Kind::List { items, items_min: 0, items_max } => {
                 format!("a list of at most {items_max}, without repetitions, each {}", items.allowed())
+            }
+            Kind::List { items, items_min, items_max } => {
+                format!("a list of {items_min} to {items_max}, without repetitions, each {}", items.allowed())
             }
             Kind::Object(_) => "an object".to_string(),
         }

@@ -1,6 +1,7 @@
 //! Whether given options are what their definitions allow, and what is wrong with each that is not.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 
 use serde_json::{Map, Value};
 
@@ -133,13 +134,15 @@ impl Walk {
                 given.as_f64().is_some_and(|given| (*min..=*max).contains(&given))
             }
             (Kind::Boolean, Value::Bool(_)) => true,
-            (Kind::List { items, items_max }, Value::Array(given)) => self.is_list(path, items, *items_max, given),
+            (Kind::List { items, items_min, items_max }, Value::Array(given)) => {
+                self.is_list(path, items, *items_min..=*items_max, given)
+            }
             _ => false,
         }
     }
 
-    fn is_list(&mut self, path: &str, items: &Kind, items_max: usize, given: &[Value]) -> bool {
-        if given.len() > items_max {
+    fn is_list(&mut self, path: &str, items: &Kind, count: RangeInclusive<usize>, given: &[Value]) -> bool {
+        if !count.contains(&given.len()) {
             return false;
         }
         let mut good = true;

@@ -29,7 +29,8 @@ pub fn node_order(control: &Control, service: &Service, generation: Generation) 
         port: number(service, "port").ok(),
         memory_mib: plan.memory_mib,
         disk_mib: service.disk_mb,
-        networks: if networks.is_empty() { everywhere() } else { networks },
+        // An empty list, which former builds took, means nobody.
+        networks: if config.get("ip_filter").is_none() { everywhere() } else { networks },
         settings: schema(control, service_type).settings(&config),
         certificate: issued.certificate,
         key: issued.key,

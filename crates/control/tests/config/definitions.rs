@@ -116,9 +116,9 @@ fn what_is_taken_for_options_that_are_left_out_is_itself_accepted() {
         let filled = schema.with_fallbacks(&Config::default());
         let given = serde_json::Value::Object(filled.map().clone());
         assert_eq!(schema.validate(&given, Purpose::Create).unwrap(), filled, "{service_type}");
-        assert_eq!(filled.texts("ip_filter"), ["0.0.0.0/0"]);
-        let set = schema.validate(&serde_json::json!({"ip_filter": []}), Purpose::Create).unwrap();
-        assert!(schema.with_fallbacks(&set).texts("ip_filter").is_empty(), "what is set wins");
+        assert_eq!(filled.texts("ip_filter"), ["0.0.0.0/0", "::/0"]);
+        let set = schema.validate(&serde_json::json!({"ip_filter": ["10.0.0.0/8"]}), Purpose::Create).unwrap();
+        assert_eq!(schema.with_fallbacks(&set).texts("ip_filter"), ["10.0.0.0/8"], "what is set wins");
     }
 }
 
@@ -135,7 +135,7 @@ fn bounds_are_in_order_and_choices_are_not_repeated() {
                     choices.len() == choices.iter().collect::<BTreeSet<_>>().len() && !choices.is_empty()
                 }
                 Kind::IntegerChoice(numbers) => numbers.is_sorted() && !numbers.is_empty(),
-                Kind::List { items_max, .. } => items_max > 0,
+                Kind::List { items_min, items_max, .. } => items_max > 0 && items_min <= items_max,
                 Kind::Object(inner) => !inner.is_empty(),
                 Kind::Boolean => true,
             };

@@ -61,6 +61,11 @@ fn a_refusal_names_the_option_the_value_and_what_is_allowed() {
              without repetitions, each a string of at most 256 characters like ^[-a-z0-9]+$ or null",
         ),
         (
+            json!({"ip_filter": []}),
+            "user_config.ip_filter cannot be [], allowed is a list of 1 to 200, without repetitions, each an address or a \
+             network such as 10.0.0.0/8 (everybody is 0.0.0.0/0 and ::/0) or null",
+        ),
+        (
             json!({"admin_username": "postgres"}),
             "user_config.admin_username cannot be \"postgres\", allowed is the name of an account that the server does not \
              keep for itself, at most 63 characters like ^[_A-Za-z0-9][-._A-Za-z0-9]*$ or null",
@@ -131,7 +136,7 @@ fn what_is_documented_is_accepted_as_it_is_written_there() {
         (ServiceType::Pg, json!({})),
         (ServiceType::Pg, json!({"backup_hour": 0, "backup_minute": 59})),
         (ServiceType::Pg, json!({"ip_filter": ["0.0.0.0/0", "2001:db8::/32", "10.1.2.3"]})),
-        (ServiceType::Pg, json!({"ip_filter": []})),
+        (ServiceType::Pg, json!({"ip_filter": null})),
         (ServiceType::Pg, json!({"pg_version": "15", "work_mem": 1024, "shared_buffers_percentage": 20})),
         (ServiceType::Pg, json!({"shared_buffers_percentage": 33.5})),
         (ServiceType::Pg, json!({"pg": {"timezone": "Europe/Helsinki", "autovacuum_vacuum_scale_factor": 1}})),

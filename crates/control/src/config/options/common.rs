@@ -4,8 +4,8 @@ use super::super::check::Check;
 use super::super::definition::{Definition, Fallback, Kind};
 use super::super::pattern::Pattern;
 
-/// Networks that can be listed.
-const NETWORKS_MAX: usize = 1024;
+/// Networks that can be listed: as many as a server's door takes.
+const NETWORKS_MAX: usize = 200;
 /// Characters of the longest network: an IPv6 address with its prefix.
 const NETWORK_LENGTH_MAX: usize = 43;
 /// Days that backups can be kept: as many as the largest plans keep them by themselves, and clients know as the bound.
@@ -36,13 +36,14 @@ pub const ACCESS: &[Definition] = &[
         "ip_filter",
         Kind::List {
             items: &Kind::checked(NETWORK_LENGTH_MAX, Pattern::of("0-9a-fA-F:./"), Check::Network),
+            items_min: 1,
             items_max: NETWORKS_MAX,
         },
         "Networks that may connect",
-        "Addresses and networks in CIDR notation from which clients may connect.",
+        "Addresses and networks in CIDR notation from which clients may connect: [\"0.0.0.0/0\", \"::/0\"] for everybody, \
+         which is also what is taken if it is left out. A list is not empty.",
     )
-    .or(Fallback::Words(&["0.0.0.0/0"]))
-    .recorded(),
+    .or(Fallback::Words(&["0.0.0.0/0", "::/0"])),
     Definition::new("static_ips", Kind::Boolean, "Static addresses", "Whether the service keeps fixed addresses.")
         .recorded(),
 ];
@@ -51,7 +52,7 @@ pub const ACCESS: &[Definition] = &[
 pub const BACKUPS: &[Definition] = &[
     Definition::new(
         "additional_backup_regions",
-        Kind::List { items: &Kind::text(256, Pattern::of("-a-z0-9")), items_max: 1 },
+        Kind::List { items: &Kind::text(256, Pattern::of("-a-z0-9")), items_min: 0, items_max: 1 },
         "Additional regions for backups",
         "Regions to which every backup is copied. An empty list or null ends it.",
     ),

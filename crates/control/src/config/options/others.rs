@@ -110,6 +110,7 @@ pub const M3DB: &[Definition] = &[
                 Definition::new("snapshot_enabled", Kind::Boolean, "Snapshots", "Whether snapshots are taken.")
                     .recorded(),
             ]),
+            items_min: 0,
             items_max: 64,
         },
         "Namespaces",
