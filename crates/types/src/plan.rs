@@ -145,6 +145,14 @@ impl Plan {
         }
     }
 
+    /// The disk of each node in MiB that holds what another one had: the next step that is no smaller, or the plan's largest.
+    pub fn disk_mib_holding(&self, other_mib: u64) -> u64 {
+        let step = self.disk_step_mib.max(1);
+        let steps_max = self.disk_cap_mib.saturating_sub(self.disk_mib) / step;
+        let steps = other_mib.saturating_sub(self.disk_mib).div_ceil(step).min(steps_max);
+        self.disk_mib.saturating_add(steps.saturating_mul(step))
+    }
+
     /// The disk of each node in MiB: what was asked for if the plan allows it, else what the plan gives.
     pub fn disk_mib_for(&self, asked_mib: Option<u64>) -> Result<u64> {
         let Some(asked) = asked_mib else { return Ok(self.disk_mib) };
@@ -182,6 +190,24 @@ mod tests {
             expect.extend([4, 8, 16, 32].map(|gib| (format!("{tier}-{gib}"), nodes, gib * 1024)));
         }
         assert_eq!(found, expect);
+    }
+
+    #[test]
+    fn a_disk_that_holds_another_is_the_next_step_and_never_beyond_the_plan() {
+        let gib = |gib: u64| gib * MIB;
+        for (plan, other, expected) in [
+            ("startup-4", 1, gib(80)),
+            ("startup-4", gib(80), gib(80)),
+            ("startup-4", gib(80) + 1, gib(90)),
+            ("startup-4", gib(240), gib(240)),
+            ("startup-4", gib(700), gib(240)),
+            ("hobbyist", gib(80), gib(8)),
+            ("startup-4", u64::MAX, gib(240)),
+        ] {
+            let plan = pg(plan);
+            assert_eq!(plan.disk_mib_holding(other), expected, "{} {other}", plan.name);
+            assert!(plan.disk_mib_for(Some(expected)).is_ok());
+        }
     }
 
     #[test]

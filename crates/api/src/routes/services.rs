@@ -88,6 +88,7 @@ fn create(call: &Call, asked: ServiceCreate) -> Result<ServiceAnswer> {
 
 fn update(call: &Call, asked: ServiceUpdate) -> Result<ServiceAnswer> {
     must_be_offered(&[
+        ("static_ips", asked.static_ips.is_some_and(|given| !given.is_empty())),
         ("project_vpc_id", is_given(asked.project_vpc_id.as_deref())),
         ("cmk_id", is_given(asked.cmk_id.as_deref())),
         ("karapace", asked.karapace.is_some()),

@@ -61,6 +61,7 @@ pub fn what_is_refused_says_why(site: &Site) {
         (json!({"plan": "gigantic-9"}), ["gigantic-9", "startup-4"]),
         (json!({"cloud": "mars-1"}), ["mars-1", "local-north"]),
         (json!({"karapace": true}), ["karapace", "not offered"]),
+        (json!({"static_ips": ["1.2.3.4"]}), ["static_ips", "not offered"]),
     ] {
         site.refused(400, &put, &["main", "life"], &body, &parts);
     }

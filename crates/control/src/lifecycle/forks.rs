@@ -28,6 +28,42 @@ fn a_fork_takes_over_options_and_users_with_new_passwords_and_leaves_its_source_
 }
 
 #[test]
+fn a_fork_has_a_disk_that_holds_its_sources_and_its_window_of_maintenance() {
+    let scene = Scene::new();
+    let new = |name: &str, plan: &str, options: serde_json::Value| NewService {
+        name: name.to_string(),
+        service_type: "pg".to_string(),
+        plan: plan.to_string(),
+        user_config: options,
+        ..NewService::default()
+    };
+    let gib = |gib: u64| gib * 1024;
+    let window = json!({"dow": "sunday", "time": "03:00:00"});
+    let create = |asked: &NewService| services::create(&scene.control, &scene.actor, PROJECT, asked).unwrap();
+    let source = create(&NewService {
+        disk_mib: Some(gib(200)),
+        maintenance: Some(window.clone()),
+        ..new("pg-1", "startup-4", nothing())
+    });
+    scene.settle(&source.id);
+    let of = json!({"service_to_fork_from": "pg-1"});
+    let disk = |name: &str, plan: &str| create(&new(name, plan, of.clone()));
+    let fork = disk("same", "startup-4");
+    assert_eq!((fork.disk_mb, &fork.maintenance), (gib(200), &Some(window)));
+    assert_eq!(disk("larger", "startup-8").disk_mb, gib(205), "the next step that holds it");
+    assert_eq!(disk("smaller", "hobbyist").disk_mb, gib(8), "what the plan can have");
+    let given = create(&NewService {
+        disk_mib: Some(gib(80)),
+        maintenance: Some(json!({"dow": "never"})),
+        ..new("given", "startup-4", of.clone())
+    });
+    assert_eq!((given.disk_mb, given.maintenance), (gib(80), Some(json!({"dow": "never", "time": "03:00:00"}))));
+    let events = crate::events::list(&scene.control, PROJECT, 100).unwrap();
+    let told = events.iter().find(|event| event.event_type == "service_fork").unwrap();
+    assert_eq!(told.text, "Created service given as a fork of pg-1");
+}
+
+#[test]
 fn a_fork_is_refused_before_anything_is_made_where_its_source_cannot_give_it() {
     let scene = Scene::new();
     let ready = scene.running("pg-1", nothing());

@@ -7,8 +7,8 @@ use farshore_store::{Tx, tags as kept};
 use farshore_types::{Error, Plan, RegionName, Result, ServiceName, ServiceType};
 use serde_json::{Value, json};
 
+use super::Actor;
 use super::fork::{self, Source};
-use super::{Actor, maintenance};
 use crate::access::no_project;
 use crate::config::{Config, Purpose};
 use crate::kinds::Start;
@@ -60,6 +60,17 @@ struct Checked {
     maintenance: Option<Value>,
 }
 
+impl Checked {
+    /// The source by its name, with its project where that is another one.
+    fn source_name(&self) -> String {
+        let name = self.source.as_ref().map(|source| source.service.name.as_str()).unwrap_or_default();
+        match self.config.fork_project().filter(|project| *project != self.project.name) {
+            Some(project) => format!("{name} of project {project}"),
+            None => name.to_string(),
+        }
+    }
+}
+
 /// Checks everything, then adds the service and the run that makes it.
 pub fn create(control: &Control, actor: &Actor, project: &str, asked: &NewService) -> Result<Service> {
     let checked = check(control, actor, project, asked)?;
@@ -75,7 +86,7 @@ pub fn create(control: &Control, actor: &Actor, project: &str, asked: &NewServic
         let (kind, input, event, text) = match &checked.start {
             None => (kinds::CREATE, json!({}), "service_create", format!("Created service {name}")),
             Some(start) => {
-                let text = format!("Created service {name} as a fork of {}", start.source);
+                let text = format!("Created service {name} as a fork of {}", checked.source_name());
                 (kinds::RESTORE, start.input()?, "service_fork", text)
             }
         };
@@ -96,13 +107,13 @@ fn check(control: &Control, actor: &Actor, project: &str, asked: &NewService) ->
     let plans = catalog::plans(control, service_type);
     let plan = Plan::find(&plans, service_type, &asked.plan)?;
     plan.must_be_creatable()?;
-    let disk_mib = plan.disk_mib_for(asked.disk_mib)?;
-    let window = asked.maintenance.as_ref().map(|given| maintenance::merged(None, given)).transpose()?;
     let schema = schema(control, service_type);
     // Once for itself, so that a wrong option is told before its source is looked for.
     let asked_options = copies::untangled(&asked.user_config);
     let given = schema.validate(&asked_options, Purpose::Create)?;
     let source = fork::find(control, actor, project, service_type, &given)?;
+    let disk_mib = fork::disk_mib(source.as_ref(), plan, asked.disk_mib)?;
+    let maintenance = fork::maintenance(source.as_ref(), asked.maintenance.as_ref())?;
     let taken_over = |source: &Source| schema.validate(&asked_options, Purpose::Fork { source: &source.config });
     let whole = source.as_ref().map(taken_over).transpose()?;
     let (mut config, secret) = schema.secrets_apart(whole.as_ref().unwrap_or(&given));
@@ -128,7 +139,6 @@ fn check(control: &Control, actor: &Actor, project: &str, asked: &NewService) ->
     config = with_version(config, service_type, major);
     let start = source.as_ref().map(|source| fork::start(control, source, &given, &region)).transpose()?;
     let plan = plan.name.clone();
-    let maintenance = window;
     Ok(Checked {
         name,
         service_type,

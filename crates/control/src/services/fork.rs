@@ -4,10 +4,10 @@ use farshore_store::copies as rows;
 use farshore_store::services::{self, Service};
 use farshore_store::{backups, projects};
 use farshore_types::access::Permission;
-use farshore_types::{Error, ErrorKind, RegionName, Result, ServiceType, Target, TargetKind, Timestamp};
+use farshore_types::{Error, ErrorKind, Plan, RegionName, Result, ServiceType, Target, TargetKind, Timestamp};
 use serde_json::Value;
 
-use super::Actor;
+use super::{Actor, maintenance};
 use crate::access::no_project;
 use crate::config::Config;
 use crate::hosts::RestoreOrder;
@@ -160,6 +160,23 @@ fn must_be_in_a_backup(
 pub fn no_backup(service: &Service) -> Error {
     let what = format!("No valid backups for service {}", service.name);
     Error::conflict(what).hint("the first one is taken as soon as the service runs: try again in a minute")
+}
+
+/// The disk of the new service in MiB: one that holds the source's, unless another one was asked for.
+pub fn disk_mib(source: Option<&Source>, plan: &Plan, asked: Option<u64>) -> Result<u64> {
+    match (source, asked) {
+        (Some(source), None) => Ok(plan.disk_mib_holding(source.service.disk_mb)),
+        (_, asked) => plan.disk_mib_for(asked),
+    }
+}
+
+/// When the new service is maintained: as its source is, but for what was asked for.
+pub fn maintenance(source: Option<&Source>, asked: Option<&Value>) -> Result<Option<Value>> {
+    let taken = source.and_then(|source| source.service.maintenance.as_ref());
+    match asked {
+        Some(given) => maintenance::merged(taken, given).map(Some),
+        None => Ok(taken.cloned()),
+    }
 }
 
 /// New passwords for every user of the source that we know: none is valid on both.

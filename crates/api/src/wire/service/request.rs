@@ -69,6 +69,8 @@ pub struct ServiceUpdate {
     pub karapace: Option<bool>,
     /// For the `kafka` type.
     pub schema_registry_authz: Option<bool>,
+    /// Addresses that it shall keep; there are none to have.
+    pub static_ips: Option<Vec<String>>,
     /// The network it shall be in; there are none to have.
     pub project_vpc_id: Option<String>,
     /// A key of the operator's own.

@@ -94,6 +94,10 @@ fn elsewhere(client: &Client, service: &Service, tool: Tool) -> Result<ExitCode>
 
 fn connection(service: &Service) -> Result<Connection> {
     let name = plain(&service.service_name);
+    if service.state == "POWEROFF" {
+        let what = format!("service {name} is powered off: nothing answers that could be copied");
+        return Err(Error::conflict(what).hint(format!("farshore service update {name} --power-on --wait")));
+    }
     let part = |key: &str| service.service_uri_params.get(key).filter(|text| !text.is_empty()).cloned();
     let nowhere = || {
         let what = format!("service {name} has no address now: its state is {}", plain(&service.state));
@@ -231,18 +235,24 @@ mod tests {
 
     #[test]
     fn who_may_not_connect_and_what_does_not_run_are_told_apart() {
-        let service = |params: serde_json::Value| -> Service {
-            serde_json::from_value(json!({"service_name": "pg-1", "state": "REBUILDING", "service_uri_params": params}))
+        let service = |state: &str, params: serde_json::Value| -> Service {
+            serde_json::from_value(json!({"service_name": "pg-1", "state": state, "service_uri_params": params}))
                 .unwrap()
         };
-        for (params, expect) in [
-            (json!({}), "service pg-1 has no address now: its state is REBUILDING"),
+        for (state, params, expect) in [
+            ("REBUILDING", json!({}), "service pg-1 has no address now: its state is REBUILDING"),
             (
+                "POWEROFF",
+                json!({"host": "h", "port": "1", "user": "avnadmin", "dbname": "d", "password": "hush"}),
+                "service pg-1 is powered off: nothing answers that could be copied",
+            ),
+            (
+                "RUNNING",
                 json!({"host": "h", "port": "1", "user": "avnadmin", "dbname": "d", "password": ""}),
                 "you may not see the password of service pg-1",
             ),
         ] {
-            assert_eq!(super::connection(&service(params)).err().unwrap().message(), expect);
+            assert_eq!(super::connection(&service(state, params)).err().unwrap().message(), expect);
         }
     }
 }
