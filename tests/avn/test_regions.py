@@ -64,6 +64,7 @@ class BackupRegions(Case):
             (["far-west"], ("far-west is of provider far", "local-north is of local",
                             "Use one of local-south, local-east")),
             (["local-south", "local-east"], (OPTION, "at most 1")),
+            ([""], OPTION),
         ):
             self.refuses_to_create(400, self.name("wrong"), "-t", "pg:startup-4", "--cloud", "local-north",
                                    *typed(*regions), saying=saying)

@@ -10,10 +10,10 @@ use farshore_types::{Error, RegionName, Result, Timestamp};
 use serde_json::{Map, Value, json};
 
 use crate::hosts::{CopyView, NodeState, NodeView};
-use crate::policy::copies::{OPTION, check, may_change};
+use crate::policy::copies::{Known, OPTION, may_change};
 use crate::service::state;
 use crate::upkeep::config;
-use crate::{Control, events};
+use crate::{Control, departed, events};
 
 /// Backups of a region that are counted.
 const BACKUPS_MAX: u32 = 10_000;
@@ -54,8 +54,8 @@ pub struct Shown {
     pub ends_at: Option<Timestamp>,
 }
 
-/// Older clients split what was typed as a list at its commas, brackets and all: `["['south'", "'east']"]` means `["south", "east"]`,
-/// and the single empty text means that nothing was typed.
+/// Older clients split what was typed as a list at its commas, brackets and all: `["['south'", "'east']"]` means `["south", "east"]`.
+/// An empty text is no region, and is left to be refused: it must not end a copy.
 pub fn untangled(options: &Value) -> Value {
     let mut options = options.clone();
     if let Some(Value::Array(items)) = options.get_mut(OPTION)
@@ -63,9 +63,13 @@ pub fn untangled(options: &Value) -> Value {
     {
         let typed = texts.join(",");
         let listed = typed.trim().strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
-        if let Some(names) = listed.or((texts == [""]).then_some("")) {
-            let names = names.split(',').map(|name| name.trim().trim_matches(['"', '\'']));
-            *items = names.filter(|name| !name.is_empty()).map(Value::from).collect();
+        match listed.map(str::trim) {
+            Some("") => items.clear(),
+            Some(names) => {
+                let names = names.split(',').map(|name| name.trim().trim_matches(['"', '\'']));
+                *items = names.map(Value::from).collect();
+            }
+            None => {}
         }
     }
     options
@@ -82,15 +86,20 @@ pub fn inherited(options: &Map<String, Value>, own: &RegionName) -> Map<String, 
 
 /// Refuses what a user may not ask of a service that has copies already. What the platform does by itself is free.
 pub fn may_follow(tx: &mut Tx<'_>, control: &Control, service: &Service) -> Result<()> {
-    let (options, own) = (config(service)?, control.settings.region(&service.region)?);
-    let wanted = check(&control.settings, own, &options.texts(OPTION))?;
-    may_change(&copies::of_service(tx, &service.id)?, &wanted, tx.now(), control.settings.copy_change_wait)
+    let wanted = wanted(service)?;
+    let known = Known { held: &copies::of_service(tx, &service.id)?, gone: &departed::of(service)? };
+    may_change(&known, &wanted, tx.now(), control.settings.copy_change_wait)
 }
 
-/// Brings the rows of a service to what its options say. Called in the transaction that changes them.
+/// The further regions that the options of a service name.
+fn wanted(service: &Service) -> Result<Vec<RegionName>> {
+    config(service)?.texts(OPTION).into_iter().map(str::parse).collect()
+}
+
+/// Brings the rows of a service to what its options say, which were checked when they were given: what the settings have forbidden since
+/// goes on. Called in the transaction that changes them.
 pub fn follow_options(tx: &mut Tx<'_>, control: &Control, service: &Service) -> Result<()> {
-    let (options, own) = (config(service)?, control.settings.region(&service.region)?);
-    let wanted = check(&control.settings, own, &options.texts(OPTION))?;
+    let wanted = wanted(service)?;
     let now = tx.now();
     let known = copies::of_service(tx, &service.id)?;
     for region in &wanted {
@@ -333,7 +342,10 @@ mod tests {
             (json!(["[\"a\", 'b']"]), json!(["a", "b"])),
             (json!(["['a'", " 'b']"]), json!(["a", "b"])),
             (json!(["[]"]), json!([])),
-            (json!([""]), json!([])),
+            (json!(["[ ]"]), json!([])),
+            (json!([""]), json!([""])),
+            (json!(["['']"]), json!([""])),
+            (json!(["['a'", "'']"]), json!(["a", ""])),
             (json!(["a", ""]), json!(["a", ""])),
             (json!(["['a']", 5]), json!(["['a']", 5])),
             (json!(["a"]), json!(["a"])),

@@ -12,6 +12,7 @@ pub mod config;
 pub mod contacts;
 pub mod control;
 pub mod copies;
+pub mod departed;
 pub mod events;
 pub mod extensions;
 pub mod hosts;

@@ -218,6 +218,60 @@ fn a_region_in_place_of_another_is_not_changed_again_on_the_same_day_unless_the_
 }
 
 #[test]
+fn a_change_of_regions_is_remembered_where_a_copy_that_is_left_goes_at_once() {
+    let scene = Scene::with(|settings| {
+        settings.copy_grace = Duration::ZERO;
+        let more = settings.regions.first().cloned();
+        settings.regions.extend(more.map(|one| Region { name: region("local-east"), ..one }));
+    });
+    let service = scene.running("pg-1", wanted());
+    let ask = |regions: Value| {
+        let patch = Patch { user_config: Some(json!({"additional_backup_regions": regions})), ..Patch::default() };
+        let asked = services::update(&scene.control, &scene.actor, PROJECT, "pg-1", &patch);
+        scene.settle(&service.id);
+        reconcile::end_copies(&scene.control).unwrap();
+        asked.map(drop)
+    };
+    for empty in ["", " ", "['']"] {
+        refused(ask(json!([empty])), ErrorKind::Invalid, &["additional_backup_regions"]);
+        assert_eq!(copy(&scene, &service.id).map(|shown| shown.region), Some("local-south".to_string()), "{empty:?}");
+    }
+    ask(json!(["local-east"])).unwrap();
+    assert_eq!(copy(&scene, &service.id).map(|shown| shown.region), Some("local-east".to_string()));
+    assert_eq!(count(&scene, "service_copy_deleted"), 1);
+    refused(ask(json!(["local-south"])), ErrorKind::Invalid, &["too soon", "changed at"]);
+    ask(json!([])).unwrap();
+    assert_eq!(copy(&scene, &service.id), None);
+    refused(ask(json!(["local-south"])), ErrorKind::Invalid, &["too soon", "changed at"]);
+}
+
+#[test]
+fn what_the_settings_forbid_since_stops_no_change_of_a_service_that_has_it() {
+    let mut scene = Scene::with(|settings| {
+        settings.backup_regions_of_any_provider = true;
+        settings.backup_regions_max = 2;
+        let more = settings.regions.first().cloned();
+        let far = |one| Region { name: region("far-west"), provider: "far".to_string(), ..one };
+        settings.regions.extend(more.map(far));
+    });
+    let service = scene.running("pg-1", json!({"additional_backup_regions": ["far-west", "local-south"]}));
+    scene.restart_with(|settings| settings.backup_regions_of_any_provider = false);
+    let update = |options: Value| {
+        let patch = Patch { user_config: Some(options), ..Patch::default() };
+        services::update(&scene.control, &scene.actor, PROJECT, "pg-1", &patch)
+    };
+    update(json!({"work_mem": 8})).unwrap();
+    update(json!({"work_mem": 9, "additional_backup_regions": ["far-west"]})).unwrap();
+    update(json!({"additional_backup_regions": ["far-west", "local-south"]})).unwrap();
+    let protect = Patch { termination_protection: Some(true), ..Patch::default() };
+    services::update(&scene.control, &scene.actor, PROJECT, "pg-1", &protect).unwrap();
+    assert_eq!(copy(&scene, &service.id).map(|shown| shown.ends_at), Some(None), "it goes on");
+    update(json!({"additional_backup_regions": []})).unwrap();
+    refused(update(json!({"additional_backup_regions": ["far-west"]})), ErrorKind::Invalid, &["far-west", "provider"]);
+    scene.settle(&service.id);
+}
+
+#[test]
 fn a_region_that_returns_empty_is_shown_as_empty_at_once() {
     let scene = Scene::new();
     let service = scene.running("pg-1", wanted());

@@ -82,8 +82,15 @@ impl Scene {
 
     /// The platform has died, and starts again: what it had in memory is gone, hosts and database are as they were.
     pub fn restart(&mut self) {
+        self.restart_with(|_| {});
+    }
+
+    /// The same, with other settings.
+    pub fn restart_with(&mut self, change: impl FnOnce(&mut Settings)) {
         assert!(self.runs.stop(PATIENCE), "the workers do not stop");
         let before = &self.control;
+        let mut settings = before.settings.clone();
+        change(&mut settings);
         let control = Arc::new(Control {
             store: before.store.clone(),
             hosts: before.hosts.clone(),
@@ -92,7 +99,7 @@ impl Scene {
             signal: Signal::default(),
             logins: Logins::default(),
             post: before.post.clone(),
-            settings: before.settings.clone(),
+            settings,
             clock: before.clock.clone(),
             entropy: before.entropy.clone(),
         });

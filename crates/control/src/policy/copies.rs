@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use farshore_store::copies::Copy;
 use farshore_types::{Error, RegionName, Result, Timestamp};
+use serde::{Deserialize, Serialize};
 
 use crate::settings::{Region, Settings};
 
@@ -39,16 +40,38 @@ pub fn check(settings: &Settings, own: &Region, asked: &[&str]) -> Result<Vec<Re
     Ok(regions)
 }
 
+/// The further regions that a service has or had.
+pub struct Known<'a> {
+    /// Those that hold a copy, also one that is being left.
+    pub held: &'a [Copy],
+    /// Those whose copy is destroyed already.
+    pub gone: &'a [Departed],
+}
+
+/// A further region whose copy was destroyed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Departed {
+    /// Where it was.
+    pub region: String,
+    /// Since when it was wanted.
+    pub enabled_at: Timestamp,
+    /// When it was no longer wanted.
+    pub left_at: Timestamp,
+}
+
 /// Refuses one region more in place of another that was put in place of another less than `wait` ago. Neither the first region, nor one
-/// that is added to others, nor a return to one whose copy is still there counts as a change.
-pub fn may_change(known: &[Copy], asked: &[RegionName], now: Timestamp, wait: Duration) -> Result<()> {
-    let is_known = |region: &RegionName| known.iter().any(|copy| copy.region == region.as_str());
-    let Some(new) = asked.iter().find(|region| !is_known(region)) else { return Ok(()) };
-    let first = known.iter().map(|copy| copy.enabled_at).min();
-    let changed = known.iter().map(|copy| copy.enabled_at).max().filter(|last| Some(*last) > first);
-    let again = changed.map(|at| at.plus_micros(i64::try_from(wait.as_micros()).unwrap_or(i64::MAX)));
-    match (changed, again.filter(|again| *again > now)) {
-        (Some(changed), Some(again)) if known.iter().any(|copy| copy.ends_at.is_some()) => {
+/// that is added to others, nor a return to one whose copy is still there counts as a change; what was left longer ago does not count.
+pub fn may_change(known: &Known<'_>, asked: &[RegionName], now: Timestamp, wait: Duration) -> Result<()> {
+    let later = |at: Timestamp| at.plus_micros(i64::try_from(wait.as_micros()).unwrap_or(i64::MAX));
+    let is_held = |region: &RegionName| known.held.iter().any(|copy| copy.region == region.as_str());
+    let Some(new) = asked.iter().find(|region| !is_held(region)) else { return Ok(()) };
+    let gone: Vec<&Departed> = known.gone.iter().filter(|gone| later(gone.left_at) > now).collect();
+    let begun = || known.held.iter().map(|copy| copy.enabled_at).chain(gone.iter().map(|gone| gone.enabled_at));
+    let first = begun().min();
+    let changed = begun().max().filter(|last| Some(*last) > first);
+    let left = !gone.is_empty() || known.held.iter().any(|copy| copy.ends_at.is_some());
+    match (changed, changed.map(later).filter(|again| *again > now)) {
+        (Some(changed), Some(again)) if left => {
             let what = format!("{OPTION}: {new} comes too soon, the region was changed at {changed} already");
             Err(Error::invalid(what).hint(format!("ask again after {again}, or set change_hours of copies")))
         }
@@ -84,7 +107,6 @@ mod tests {
 
     #[test]
     fn a_region_is_put_in_place_of_another_once_in_a_while() {
-        let hour = |hour: i64| Timestamp::from_micros(hour * 3_600_000_000);
         const LIVE: bool = false;
         const LEFT: bool = true;
         // Regions with when they were begun and whether they are being left; what is asked for; the hour; whether it may be.
@@ -104,7 +126,7 @@ mod tests {
             (&[("a", 1, LIVE), ("b", 2, LIVE)], &["a", "b", "c"], 3, true),
         ];
         for (known, asked, now, may) in TABLE {
-            let known: Vec<Copy> = known
+            let held: Vec<Copy> = known
                 .iter()
                 .map(|(region, begun, left)| Copy {
                     service: "s-1".parse().unwrap(),
@@ -114,11 +136,45 @@ mod tests {
                     late_since: None,
                 })
                 .collect();
-            let asked: Vec<RegionName> = asked.iter().map(|name| name.parse().unwrap()).collect();
-            let outcome = may_change(&known, &asked, hour(*now), Duration::from_secs(24 * 3600));
-            assert_eq!(outcome.is_ok(), *may, "{known:?} {asked:?} {now}");
-            let error = outcome.err().map(|error| error.to_string());
-            assert!(error.is_none_or(|error| error.contains(&format!("ask again after {}", hour(26)))));
+            assert_eq!(outcome(&Known { held: &held, gone: &[] }, asked, *now), *may, "{known:?} {asked:?} {now}");
+        }
+    }
+
+    fn hour(hour: i64) -> Timestamp {
+        Timestamp::from_micros(hour * 3_600_000_000)
+    }
+
+    /// Whether it may be; a refusal says that it may be at hour 26.
+    fn outcome(known: &Known<'_>, asked: &[&str], now: i64) -> bool {
+        let asked: Vec<RegionName> = asked.iter().map(|name| name.parse().unwrap()).collect();
+        let outcome = may_change(known, &asked, hour(now), Duration::from_secs(24 * 3600));
+        let error = outcome.err().map(|error| error.to_string());
+        let says = format!("ask again after {}", hour(26));
+        assert!(error.as_ref().is_none_or(|error| error.contains(&says)), "{error:?}");
+        error.is_none()
+    }
+
+    #[test]
+    fn a_change_is_remembered_when_the_copy_that_was_left_is_gone() {
+        let live = |region: &str, begun: i64| Copy {
+            service: "s-1".parse().unwrap(),
+            region: region.to_string(),
+            enabled_at: hour(begun),
+            ends_at: None,
+            late_since: None,
+        };
+        let gone = [Departed { region: "a".to_string(), enabled_at: hour(1), left_at: hour(2) }];
+        for (held, asked, now, may) in [
+            (vec![], "b", 3, true),
+            (vec![live("b", 2)], "b", 3, true),
+            (vec![live("b", 2)], "c", 3, false),
+            (vec![live("b", 2)], "a", 3, false),
+            (vec![live("b", 2)], "c", 25, false),
+            (vec![live("b", 2)], "c", 26, true),
+            // The first one after a long time without any.
+            (vec![live("b", 30)], "c", 31, true),
+        ] {
+            assert_eq!(outcome(&Known { held: &held, gone: &gone }, &[asked], now), may, "{held:?} {asked} {now}");
         }
     }
 

@@ -9,9 +9,10 @@ use farshore_types::{Plan, Result, ServiceType};
 use super::each_service;
 use crate::copies::{Condition, Shown, of_service};
 use crate::hosts::CopyOrder;
+use crate::policy::copies::Departed;
 use crate::policy::retention;
 use crate::upkeep::{config, keep_stock};
-use crate::{Control, catalog, events};
+use crate::{Control, catalog, departed, events};
 
 /// Copies that are destroyed in one call.
 const AT_ONCE: u32 = 100;
@@ -33,8 +34,10 @@ pub fn copy(control: &Control) -> Result<()> {
     let window = i64::try_from(control.settings.undelete_window.as_micros()).unwrap_or(i64::MAX);
     let since = control.clock.now().plus_micros(window.saturating_neg());
     for service in control.store.read(|tx| services::deleted_until(tx, tx.now(), DELETED_MAX))? {
-        if service.deleted_at.is_some_and(|at| at > since) {
-            order(control, &service)?;
+        let wanted = service.deleted_at.is_some_and(|at| at > since);
+        // One whose plan or region was taken out of the settings hides none of the others.
+        if let Some(error) = wanted.then(|| order(control, &service)).and_then(Result::err) {
+            tracing::info!(service = %service.id, %error, "the copies of a terminated service are ordered later");
         }
     }
     Ok(())
@@ -122,7 +125,10 @@ fn tell(control: &Control, service: &Service, copy: &Shown) -> Result<()> {
 /// Destroys the copies whose grace period is over: keys first, then the rest.
 pub fn end_copies(control: &Control) -> Result<()> {
     for copy in control.store.read(|tx| copies::ended(tx, tx.now(), AT_ONCE))? {
-        let region = control.settings.region(&copy.region)?.name.clone();
+        let Ok(region) = control.settings.region(&copy.region).map(|region| region.name.clone()) else {
+            // It was taken out of the settings: what it holds is destroyed when it is back, and the others now.
+            continue;
+        };
         // One after the other, which takes its time: it is looked again whether this one is still to go. From then on nobody uses it.
         let rows = control.store.read(|tx| copies::of_service(tx, &copy.service))?;
         if !rows.contains(&copy) || control.regions.is_down(&copy.region) {
@@ -141,7 +147,12 @@ pub fn end_copies(control: &Control) -> Result<()> {
                 return Ok(());
             }
             copies::remove(tx, &copy.service, &copy.region)?;
-            let Some(service) = services::get(tx, &copy.service)? else { return Ok(()) };
+            let Some(mut service) = services::get(tx, &copy.service)? else { return Ok(()) };
+            let grace = i64::try_from(control.settings.copy_grace.as_micros()).unwrap_or(i64::MAX);
+            let left_at = copy.ends_at.unwrap_or(tx.now()).plus_micros(grace.saturating_neg());
+            let (region, enabled_at) = (copy.region.clone(), copy.enabled_at);
+            departed::note(&mut service, Departed { region, enabled_at, left_at })?;
+            services::update(tx, &service)?;
             let text = format!("The copy of service {} in {} was deleted", service.name, copy.region);
             events::record(
                 tx,

@@ -41,6 +41,8 @@ pub struct Patch {
 struct Effect {
     configure: bool,
     restart: bool,
+    /// Other further regions are wanted.
+    regions: bool,
     told: Vec<String>,
 }
 
@@ -61,7 +63,7 @@ pub fn update(control: &Control, actor: &Actor, project: &str, name: &str, patch
         if let Some(given) = &patch.maintenance {
             service.maintenance = Some(maintenance::merged(service.maintenance.as_ref(), given)?);
         }
-        if !effect.told.is_empty() {
+        if effect.regions {
             copies::may_follow(tx, control, &service)?;
             copies::follow_options(tx, control, &service)?;
         }
@@ -182,7 +184,13 @@ fn options(control: &Control, service: &mut Service, patch: &Patch, effect: &mut
     if after == before {
         return Ok(());
     }
-    check_copies(&control.settings, control.settings.region(&service.region)?, &after.texts(OPTION))?;
+    // What a service has was allowed once: the settings may have become narrower since.
+    let (had, wanted) = (before.texts(OPTION), after.texts(OPTION));
+    if wanted != had {
+        let new: Vec<&str> = wanted.into_iter().filter(|name| !had.contains(name)).collect();
+        check_copies(&control.settings, control.settings.region(&service.region)?, &new)?;
+        effect.regions = true;
+    }
     let restarts = schema.restarts(&before, &after);
     effect.restart |= !restarts.is_empty();
     effect.configure = true;

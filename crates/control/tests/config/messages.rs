@@ -136,7 +136,6 @@ fn what_is_documented_is_accepted_as_it_is_written_there() {
         (ServiceType::Pg, json!({})),
         (ServiceType::Pg, json!({"backup_hour": 0, "backup_minute": 59})),
         (ServiceType::Pg, json!({"ip_filter": ["0.0.0.0/0", "2001:db8::/32", "10.1.2.3"]})),
-        (ServiceType::Pg, json!({"ip_filter": null})),
         (ServiceType::Pg, json!({"pg_version": "15", "work_mem": 1024, "shared_buffers_percentage": 20})),
         (ServiceType::Pg, json!({"shared_buffers_percentage": 33.5})),
         (ServiceType::Pg, json!({"pg": {"timezone": "Europe/Helsinki", "autovacuum_vacuum_scale_factor": 1}})),
