@@ -1,20 +1,65 @@
 //! What can be asked for here: regions, types, plans with what they keep, versions. Facts from [`farshore_types`] and the settings; no
 //! host is asked.
 
+use std::collections::BTreeMap;
+
+use farshore_store::{Store, services};
 use farshore_types::service_type::{Version, VersionState};
-use farshore_types::{BackupPolicy, Plan, RegionName, Result, ServiceType, Timestamp};
+use farshore_types::{BackupPolicy, Error, Plan, RegionName, Result, ServiceType, Timestamp};
 
 use crate::Control;
-use crate::settings::Region;
+use crate::settings::{Region, Settings};
 
 /// The regions, in the order in which the settings name them.
 pub fn clouds(control: &Control) -> &[Region] {
     &control.settings.regions
 }
 
+/// Services that a refusal names of each plan or region.
+const NAMED_MAX: usize = 10;
+/// Services that are read at once.
+const PAGE: u32 = 500;
+
+/// Refuses settings that lack the plan or the region of a service: neither could it be shown, nor its node be ordered.
+pub fn must_have_what_is_used(store: &Store, settings: &Settings) -> Result<()> {
+    let mut lacking: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let mut after = None;
+    loop {
+        let page = store.read(|tx| services::live_after(tx, after.as_ref(), PAGE))?;
+        let Some(last) = page.last() else { break };
+        after = Some(last.id.clone());
+        for service in page {
+            let service_type: ServiceType = service.service_type.parse()?;
+            if Plan::find(&plans_of(settings, service_type), service_type, &service.plan).is_err() {
+                lacking.entry(format!("plan {}", service.plan)).or_default().push(service.name.clone());
+            }
+            if settings.region(&service.region).is_err() {
+                lacking.entry(format!("region {}", service.region)).or_default().push(service.name);
+            }
+        }
+    }
+    if lacking.is_empty() {
+        return Ok(());
+    }
+    let sentence = |(what, names): (&String, &Vec<String>)| {
+        let shown = names.iter().take(NAMED_MAX).map(String::as_str).collect::<Vec<_>>().join(", ");
+        let more = names.len().saturating_sub(NAMED_MAX);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        format!("{what}, which {shown}{more} has")
+    };
+    let all: Vec<String> = lacking.iter().map(sentence).collect();
+    Err(Error::invalid(format!("the settings lack {}", all.join("; they lack "))).hint(
+        "put it back into --config and start; take it out when those services have another one or are terminated",
+    ))
+}
+
 /// The plans of a type, the documented ones first, smallest first.
 pub fn plans(control: &Control, service_type: ServiceType) -> Vec<Plan> {
-    let further = control.settings.plans.iter().filter(|plan| plan.service_type == service_type).cloned();
+    plans_of(&control.settings, service_type)
+}
+
+fn plans_of(settings: &Settings, service_type: ServiceType) -> Vec<Plan> {
+    let further = settings.plans.iter().filter(|plan| plan.service_type == service_type).cloned();
     Plan::documented(service_type).into_iter().chain(further).collect()
 }
 
@@ -88,7 +133,7 @@ pub fn offered_type(control: &Control, service_type: ServiceType) -> OfferedType
 pub fn plan(control: &Control, service_type: ServiceType, name: &str) -> Result<OfferedPlan> {
     let plans = plans(control, service_type);
     let plan = Plan::find(&plans, service_type, name)?.clone();
-    let nothing = || farshore_types::Error::bug(format!("plan {name} of {service_type} has no policy for backups"));
+    let nothing = || Error::bug(format!("plan {name} of {service_type} has no policy for backups"));
     offered_plan(control, plan).ok_or_else(nothing)
 }
 

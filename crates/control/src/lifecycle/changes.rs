@@ -4,7 +4,8 @@ use farshore_types::ErrorKind;
 use serde_json::{Value, json};
 
 use super::scene::{PROJECT, Scene, refused};
-use crate::services::{self, Patch};
+use crate::catalog::must_have_what_is_used;
+use crate::services::{self, NewService, Patch};
 
 fn options(given: Value) -> Patch {
     Patch { user_config: Some(given), ..Patch::default() }
@@ -81,4 +82,33 @@ fn an_empty_list_of_networks_opens_nothing() {
     former.user_config["ip_filter"] = json!([]);
     assert!(networks(&former).is_empty(), "what former builds took");
     assert_eq!(networks(&update(json!({"ip_filter": null})).unwrap()), ["0.0.0.0/0", "::/0"]);
+}
+
+#[test]
+fn settings_that_lack_what_a_service_has_are_refused_with_its_name() {
+    let scene = Scene::with(|settings| {
+        let startup = farshore_types::Plan::documented(farshore_types::ServiceType::Pg).remove(1);
+        settings.plans.push(farshore_types::Plan { name: "startup-64".to_string(), ..startup });
+    });
+    let asked = NewService {
+        name: "pg-1".to_string(),
+        service_type: "pg".to_string(),
+        plan: "startup-64".to_string(),
+        region: Some("local-south".to_string()),
+        user_config: json!({}),
+        ..NewService::default()
+    };
+    let service = services::create(&scene.control, &scene.actor, PROJECT, &asked).unwrap();
+    scene.settle(&service.id);
+    let settings = scene.control.settings.clone();
+    let check = |settings: &crate::settings::Settings| must_have_what_is_used(&scene.control.store, settings);
+    check(&settings).unwrap();
+    let mut without = settings.clone();
+    without.plans.clear();
+    refused(check(&without), ErrorKind::Invalid, &["the settings lack plan startup-64, which pg-1 has", "put it back"]);
+    without.regions.retain(|region| region.name.as_str() != "local-south");
+    refused(check(&without), ErrorKind::Invalid, &["plan startup-64", "region local-south, which pg-1 has"]);
+    services::terminate(&scene.control, &scene.actor, PROJECT, "pg-1").unwrap();
+    check(&without).unwrap();
+    scene.settle(&service.id);
 }

@@ -3,14 +3,14 @@
 use farshore_runs::{NewRun, enqueue};
 use farshore_store::services::{self, Service};
 use farshore_store::{backups, integrations, projects};
-use farshore_types::{Error, Result, ServiceId};
+use farshore_types::{Error, Plan, Result, ServiceId, ServiceType};
 use serde_json::json;
 
 use super::power::{protected, restored};
 use super::read::in_project;
 use super::{Actor, state};
 use crate::access::no_project;
-use crate::{Control, events, kinds};
+use crate::{Control, catalog, events, kinds};
 
 /// Deleted services that are shown.
 const DELETED_MAX: u32 = 1000;
@@ -71,6 +71,9 @@ pub fn undelete(control: &Control, actor: &Actor, project: &str, id: &str) -> Re
         if backups::of_region(tx, &id, &service.region, 1)?.is_empty() {
             return Err(Error::conflict(format!("service {} had no backup when it was terminated", service.name)));
         }
+        // The settings may have lost it meanwhile.
+        let service_type: ServiceType = service.service_type.parse()?;
+        Plan::find(&catalog::plans(control, service_type), service_type, &service.plan)?;
         (service.deleted_at, service.powered, service.state) = (None, true, state::REBUILDING.to_string());
         services::update(tx, &service)?;
         let text = format!("Service {} is being brought back", service.name);

@@ -36,7 +36,7 @@ use farshore_control::logins::Logins;
 use farshore_control::metrics::Samples;
 use farshore_control::notifications::Post;
 use farshore_control::regions::Regions;
-use farshore_control::{Control, kinds};
+use farshore_control::{Control, catalog, kinds};
 use farshore_runs::{Runs, Sharing, Signal};
 use farshore_store::Store;
 use farshore_types::error::ErrorContext;
@@ -108,6 +108,7 @@ impl Platform {
             keys::region(place, region.name.as_str(), &region.store, host.entropy.as_ref())?;
         }
         let store = Arc::new(Store::open(&location(place), host.clock.clone())?);
+        catalog::must_have_what_is_used(&store, &config.settings)?;
         let regions = regions(place, config, &recovery);
         let agents = Arc::new(Agents::open(place, &ground(place, host)?, regions, &keeping::drills(place)?)?);
         let copies = copies(&agents, config, host);

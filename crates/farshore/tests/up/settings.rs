@@ -4,7 +4,7 @@ use std::fs;
 
 use rustix::process::Signal;
 
-use super::support::{World, refused, succeeds};
+use super::support::{World, installed, refused, succeeds};
 
 const REGION: &str = "[[regions]]\nname = \"far-away\"\nprovider = \"acme\"\ndescription = \"Far away\"\n";
 const PLAN: &str = "[[plans]]\nservice_type = \"pg\"\nname = \"startup-64\"\ntier = \"startup\"\nmemory_mib = 65536\n";
@@ -89,5 +89,31 @@ fn a_file_adds_regions_and_can_take_the_usual_ones_away() {
     let keys: Vec<_> =
         fs::read_dir(world.data().join("keys")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert!(keys.iter().any(|name| name == "far-away.key") && keys.len() == 3, "{keys:?}");
+    assert!(up.end(Signal::TERM));
+}
+
+#[test]
+fn a_file_that_lacks_the_plan_of_a_service_is_refused_at_the_start_with_the_services_name() {
+    if !installed() {
+        return;
+    }
+    let world = World::new();
+    let _databases = world.stopping_databases();
+    let file = world.write("farshore.toml", &format!("{PLAN}cpu_count = 16\ndisk_mib = 100000\n"));
+    let config = ["--config", file.to_str().unwrap()];
+    let up = world.up_with(&config);
+    let asked = r#"{"service_name":"shop","service_type":"pg","plan":"startup-64"}"#;
+    let (status, body) = up.ask("POST", "/v1/project/main/service", asked);
+    assert_eq!(status, 200, "{body}");
+    assert!(up.end(Signal::TERM));
+    let error = refused(&mut world.up_command());
+    for part in ["the settings lack plan startup-64, which shop has", "put it back into --config"] {
+        assert!(error.contains(part), "{error}");
+    }
+    let up = world.up_with(&config);
+    assert_eq!(up.ask("DELETE", "/v1/project/main/service/shop", "").0, 200);
+    assert!(up.end(Signal::TERM));
+    let up = world.up();
+    assert_eq!(up.get("/v1/project/main/service").0, 200);
     assert!(up.end(Signal::TERM));
 }
