@@ -21,7 +21,8 @@ fn answer(asked: &Asked) -> Value {
         ("GET", "/clouds") => json!({"clouds": [{"cloud_name": "local-north", "cloud_description": "North",
             "geo_region": "europe", "provider": "local"}]}),
         ("GET", "/service-types/pg") => json!({"user_config_schema": {"properties": {
-            "backup_hour": {"type": ["integer", "null"]}, "pg": {"properties": {"work_mem": {"type": "integer"}}}}}}),
+            "backup_hour": {"type": ["integer", "null"]}, "work_mem": {"type": "integer"},
+            "pg": {"properties": {"jit": {"type": "boolean"}}}}}}),
         ("GET", "/service") => json!({"services": [service("RUNNING")]}),
         ("POST", "/service") => json!({"service": service("REBUILDING")}),
         ("GET" | "PUT", "/service/pg-1") => json!({"service": service("RUNNING")}),

@@ -14,7 +14,7 @@ fn table() -> Vec<Row> {
 
 fn services() -> Vec<Row> {
     let new = json!({"service_name": "pg-1", "service_type": "pg", "plan": "startup-4", "cloud": "local-north",
-                     "user_config": {"backup_hour": 3, "pg": {"work_mem": 8}}, "termination_protection": false});
+                     "user_config": {"backup_hour": 3, "work_mem": 8, "pg": {"jit": false}}, "termination_protection": false});
     let fork = json!({"service_name": "f", "service_type": "pg", "plan": "startup-4", "cloud": "local-south",
                       "user_config": {"service_to_fork_from": "pg-1", "recovery_target_time": "2026-11-21T10:15:00Z"},
                       "termination_protection": false});
@@ -48,7 +48,7 @@ fn services() -> Vec<Row> {
             &["postgres://avnadmin:hush@127.0.0.1:5433"],
         ),
         (
-            "service create pg-1 --type pg --plan startup-4 --cloud local-north -c backup_hour=3 -c pg.work_mem=8",
+            "service create pg-1 --type pg --plan startup-4 --cloud local-north -c backup_hour=3 -c work_mem=8 -c pg.jit=false",
             "POST /project/main/service",
             new,
             &["Service pg-1 is being made in local-north.", "farshore service wait pg-1"],

@@ -12,9 +12,20 @@ pub use service::{CreateArgs, ServiceArgs, ServiceVerb, State, UpdateArgs};
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser;
+    use clap::{Command, CommandFactory, Parser};
+    use farshore_api::schema::user_config;
+    use farshore_control::config::{Config, Limits, Purpose, Schema};
+    use farshore_types::ServiceType;
+    use serde_json::Value;
 
     use crate::cli::Cli;
+    use crate::client::options;
+
+    /// The help of a command and of all below it.
+    fn helps(command: &Command) -> Vec<String> {
+        let help = command.get_after_help().map(ToString::to_string);
+        help.into_iter().chain(command.get_subcommands().flat_map(helps)).collect()
+    }
 
     fn parses(line: &str) -> bool {
         Cli::try_parse_from(line.split_whitespace()).is_ok()
@@ -27,7 +38,7 @@ mod tests {
             "farshore service list --deleted --json",
             "farshore --json service get pg-1 --project main --data /srv/farshore",
             "farshore service get pg-1 --uri",
-            "farshore service create pg-1 --type pg --plan startup-4 --cloud local-north -c pg.work_mem=8 --wait",
+            "farshore service create pg-1 --type pg --plan startup-4 --cloud local-north -c work_mem=8 -c pg.jit=false --wait",
             "farshore service create f --fork-from pg-1 --at 2026-11-21T10:15:00Z --fork-project main --cloud local-south",
             "farshore service create f --type pg --plan startup-4 --fork-from pg-1 --backup 7 --wait --timeout-s 60",
             "farshore service update pg-1 --power-off --wait",
@@ -65,6 +76,26 @@ mod tests {
         ] {
             assert!(parses(line), "{line}");
         }
+    }
+
+    #[test]
+    fn every_option_that_the_help_shows_is_one_that_a_service_has() {
+        let schema = Schema::of(ServiceType::Pg, &Limits::default());
+        let served = Value::Object(user_config(&schema));
+        let mut shown = 0;
+        for line in helps(&Cli::command()).iter().flat_map(|help| help.lines()) {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            let behind = |flag: &str| -> Vec<String> {
+                words.windows(2).filter(|pair| pair[0] == flag).map(|pair| pair[1].to_string()).collect()
+            };
+            let (pairs, reset) = (behind("-c"), behind("--reset"));
+            let given = Value::Object(options::parse(&pairs, &reset, &served).unwrap());
+            let current = Config::default();
+            let accepted = schema.validate(&given, Purpose::Update { current: &current });
+            assert!(accepted.is_ok(), "{line}: {}", accepted.unwrap_err());
+            shown += pairs.len() + reset.len();
+        }
+        assert!(shown >= 6, "{shown}");
     }
 
     #[test]

@@ -37,7 +37,7 @@ pub enum ServiceVerb {
     },
     /// Make a service: a new one, or a fork of another at an exact moment.
     #[command(
-        after_help = "Examples:\n  farshore service create pg-1 --type pg --plan startup-4 --wait\n  farshore service create pg-2 --type pg --plan startup-4 --cloud local-south -c backup_hour=3 -c pg.work_mem=8\n  farshore service create before --fork-from pg-1 --at 2026-11-21T10:15:00Z --cloud local-south --wait\n\nA fork has the type and plan of its source unless others are given, and new passwords. Its source is not touched."
+        after_help = "Examples:\n  farshore service create pg-1 --type pg --plan startup-4 --wait\n  farshore service create pg-2 --type pg --plan startup-4 --cloud local-south -c work_mem=8 -c pg.jit=false\n  farshore service create before --fork-from pg-1 --at 2026-11-21T10:15:00Z --cloud local-south --wait\n\nA fork has the type and plan of its source unless others are given, and new passwords. Its source is not touched."
     )]
     Create(CreateArgs),
     /// Change a service: plan, options, power, protection. What is not named stays.
