@@ -35,6 +35,12 @@ class Create(Case):
         else:
             self.assertIn("pg_version 15 cannot be run in region", ended.errors, str(ended))
 
+    def test_the_administrator_has_the_name_that_was_given(self):
+        name = self.create("named", "hobbyist", ["-c", "admin_username=ops.1"])
+        self.assertEqual(self.sql(name, "select current_user || '@' || current_database()"), "ops.1@defaultdb")
+        users = self.service(name)["users"]
+        self.assertEqual([(one["username"], one["type"]) for one in users], [("ops.1", "primary")])
+
     def test_without_a_region_the_default_of_the_project_is_taken(self):
         name = self.later_terminated(self.name("where"))
         self.ok("service", "create", name, "-t", "pg:hobbyist")

@@ -2,7 +2,7 @@
 
 use farshore_control::hosts::NodeState;
 use farshore_control::rows;
-use farshore_control::services::{self, ADMINISTRATOR, Overview, state};
+use farshore_control::services::{self, Overview, administrator, state};
 use farshore_control::{Control, catalog, integrations, tags};
 use farshore_types::{Plan, Result, ServiceType};
 use serde_json::{Map, Value, json};
@@ -24,7 +24,7 @@ pub(crate) fn service(call: &Call, row: rows::Service) -> Result<Service> {
     let plans = catalog::plans(control, service_type);
     let plan = Plan::find(&plans, service_type, &row.plan)?;
     let users = users(control, row, call.sees_secrets()?)?;
-    let password = users.iter().find(|user| user.username == ADMINISTRATOR).map(|user| user.password.as_str());
+    let password = users.iter().find(|user| user.username == administrator(row)).map(|user| user.password.as_str());
     let address = Address::of(row, password.filter(|password| !password.is_empty()));
     let links = integrations::list(control, project, Some(&row.name))?;
     let linked = if links.is_empty() { Vec::new() } else { services::list(control, project)? };
@@ -79,7 +79,7 @@ fn state_of(row: &rows::Service) -> ServiceState {
 /// The accounts, the administrator first.
 pub(crate) fn users(control: &Control, row: &rows::Service, with_passwords: bool) -> Result<Vec<ServiceUser>> {
     let user = |(name, password): (String, Option<String>)| ServiceUser {
-        kind: if name == ADMINISTRATOR { "primary" } else { "normal" }.to_string(),
+        kind: if name == administrator(row) { "primary" } else { "normal" }.to_string(),
         username: name,
         password: password.filter(|_| with_passwords).unwrap_or_default(),
         access_cert: String::new(),

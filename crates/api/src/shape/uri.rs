@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use farshore_control::rows;
-use farshore_control::services::{ADMINISTRATOR, FIRST_DATABASE};
+use farshore_control::services::{FIRST_DATABASE, administrator};
 use serde_json::{Value, json};
 
 use crate::wire::common::Object;
@@ -17,6 +17,7 @@ const SSL_MODE: &str = "require";
 pub(crate) struct Address<'a> {
     host: &'a str,
     port: u16,
+    user: &'a str,
     password: Option<&'a str>,
 }
 
@@ -25,14 +26,14 @@ impl<'a> Address<'a> {
     pub(crate) fn of(service: &'a rows::Service, password: Option<&'a str>) -> Option<Address<'a>> {
         let host = service.facts.get("host")?.as_str()?;
         let port = service.facts.get("port")?.as_u64().and_then(|port| u16::try_from(port).ok())?;
-        Some(Address { host, port, password })
+        Some(Address { host, port, user: administrator(service), password })
     }
 
     /// As one text.
     pub(crate) fn uri(&self) -> String {
         let password = self.password.map(|password| format!(":{}", escaped(password))).unwrap_or_default();
         let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.to_string() };
-        format!("postgres://{ADMINISTRATOR}{password}@{host}:{}/{FIRST_DATABASE}?sslmode={SSL_MODE}", self.port)
+        format!("postgres://{}{password}@{host}:{}/{FIRST_DATABASE}?sslmode={SSL_MODE}", escaped(self.user), self.port)
     }
 
     /// In parts, all of them texts.
@@ -43,7 +44,7 @@ impl<'a> Address<'a> {
             ("password", self.password.unwrap_or_default().to_string()),
             ("port", self.port.to_string()),
             ("sslmode", SSL_MODE.to_string()),
-            ("user", ADMINISTRATOR.to_string()),
+            ("user", self.user.to_string()),
         ];
         parts.into_iter().map(|(name, value)| (name.to_string(), value)).collect()
     }
@@ -101,7 +102,9 @@ mod tests {
             (None, "::1", "postgres://avnadmin@[::1]:5/defaultdb?sslmode=require"),
         ];
         for (password, host, expect) in table {
-            assert_eq!(Address { host, port: 5, password }.uri(), expect);
+            assert_eq!(Address { host, port: 5, user: "avnadmin", password }.uri(), expect);
         }
+        let other = Address { host: "h", port: 5, user: "Op.s-1", password: None };
+        assert_eq!(other.uri(), "postgres://Op.s-1@h:5/defaultdb?sslmode=require");
     }
 }

@@ -9,7 +9,7 @@ use super::names::BACK_UP;
 use super::order::node_order;
 use super::step::{begin, change};
 use crate::hosts::{Change, NodeAddress};
-use crate::service::{ADMINISTRATOR, FIRST_DATABASE, Secrets, state};
+use crate::service::{FIRST_DATABASE, Secrets, administrator, state};
 use crate::{Control, events};
 
 /// In order.
@@ -43,13 +43,14 @@ pub fn prepare(step: &StepContext<Control>) -> Result<Done> {
     let control = step.context();
     let (service, _) = begin(step)?;
     let secrets = Secrets::open(control, &service)?;
+    let administrator = administrator(&service);
     let found = Change::Found {
-        administrator: ADMINISTRATOR.to_string(),
-        password: secrets.password(ADMINISTRATOR)?.to_string(),
+        administrator: administrator.to_string(),
+        password: secrets.password(administrator)?.to_string(),
         database: FIRST_DATABASE.to_string(),
     };
     control.hosts.change(&service.id, &found)?;
-    for (user, password) in secrets.passwords.iter().filter(|(user, _)| *user != ADMINISTRATOR) {
+    for (user, password) in secrets.passwords.iter().filter(|(user, _)| *user != administrator) {
         control.hosts.change(&service.id, &Change::SetPassword(user.clone(), password.clone()))?;
     }
     Ok(Done::nothing())

@@ -67,6 +67,34 @@ fn the_version_of_a_service_stays_and_one_that_names_another_is_forked_all_the_s
 }
 
 #[test]
+fn the_administrator_has_the_name_that_was_given_and_a_fork_has_its_sources() {
+    let scene = Scene::new();
+    let service = scene.running("pg-1", json!({"admin_username": "ops", "admin_password": "0123456789"}));
+    assert_eq!(services::administrator(&service), "ops");
+    assert_eq!(scene.hosts.password(&service.id, "ops").as_deref(), Some("0123456789"));
+    assert_eq!(scene.hosts.password(&service.id, "avnadmin"), None);
+    services::create_user(&scene.control, &scene.actor, PROJECT, "pg-1", "dora").unwrap();
+    let names = |service: &farshore_store::services::Service| -> Vec<String> {
+        services::users(&scene.control, service).unwrap().into_iter().map(|(name, _)| name).collect()
+    };
+    assert_eq!(names(&scene.row(&service.id)), ["ops", "dora"], "the administrator first");
+    let dropped = services::drop_user(&scene.control, &scene.actor, PROJECT, "pg-1", "ops");
+    refused(dropped, ErrorKind::Denied, &["ops administers the service"]);
+    let other = json!({"service_to_fork_from": "pg-1", "admin_username": "else"});
+    refused(scene.create("fork-1", other), ErrorKind::Invalid, &["admin_username", "pg-1 is administered by ops"]);
+    let fork = scene.running("fork-1", json!({"service_to_fork_from": "pg-1"}));
+    assert_eq!((services::administrator(&fork), &fork.user_config["admin_username"]), ("ops", &json!("ops")));
+    assert_eq!(names(&fork), ["ops", "dora"]);
+    let renamed =
+        services::update(&scene.control, &scene.actor, PROJECT, "pg-1", &options(json!({"admin_username": "x"})));
+    refused(renamed, ErrorKind::Invalid, &["admin_username", "only when the service is created"]);
+    // What former builds kept and did nothing with.
+    let mut former = fork;
+    former.facts.as_object_mut().unwrap().remove("administrator");
+    assert_eq!(services::administrator(&former), "avnadmin");
+}
+
+#[test]
 fn an_empty_list_of_networks_opens_nothing() {
     let scene = Scene::idle();
     let words = ["ip_filter", "0.0.0.0/0", "::/0"];
@@ -78,7 +106,7 @@ fn an_empty_list_of_networks_opens_nothing() {
         crate::kinds::node_order(&scene.control, service, farshore_types::Generation(1)).unwrap().networks
     };
     assert_eq!(networks(&service), ["10.0.0.0/8"]);
-    let mut former = service.clone();
+    let mut former = service;
     former.user_config["ip_filter"] = json!([]);
     assert!(networks(&former).is_empty(), "what former builds took");
     assert_eq!(networks(&update(json!({"ip_filter": null})).unwrap()), ["0.0.0.0/0", "::/0"]);
@@ -103,7 +131,7 @@ fn settings_that_lack_what_a_service_has_are_refused_with_its_name() {
     let settings = scene.control.settings.clone();
     let check = |settings: &crate::settings::Settings| must_have_what_is_used(&scene.control.store, settings);
     check(&settings).unwrap();
-    let mut without = settings.clone();
+    let mut without = settings;
     without.plans.clear();
     refused(check(&without), ErrorKind::Invalid, &["the settings lack plan startup-64, which pg-1 has", "put it back"]);
     without.regions.retain(|region| region.name.as_str() != "local-south");

@@ -4,10 +4,25 @@ mod secrets;
 
 pub use secrets::{Secrets, new_password};
 
-/// The user that administers a service.
-pub const ADMINISTRATOR: &str = "avnadmin";
+use farshore_store::services::Service;
+use serde_json::Value;
+
+/// The user that administers a service, unless another name was given when it was made.
+const ADMINISTRATOR: &str = "avnadmin";
+/// The fact of a service that holds the name.
+pub const ADMINISTRATOR_FACT: &str = "administrator";
 /// The database that a service starts with.
 pub const FIRST_DATABASE: &str = "defaultdb";
+
+/// The user that administers a service.
+pub fn administrator(service: &Service) -> &str {
+    service.facts.get(ADMINISTRATOR_FACT).and_then(Value::as_str).unwrap_or(ADMINISTRATOR)
+}
+
+/// The one of a service that is being made; `given` is what its options say.
+pub fn administrator_of(given: Option<&str>) -> &str {
+    given.unwrap_or(ADMINISTRATOR)
+}
 
 /// Words of a service's state.
 pub mod state {

@@ -8,13 +8,13 @@ use farshore_types::{Error, Plan, RegionName, Result, ServiceName, ServiceType};
 use serde_json::{Value, json};
 
 use super::Actor;
-use super::fork::{self, Source};
+use super::fork::{self, ADMIN_OPTION, Source};
 use crate::access::no_project;
 use crate::config::{Config, Purpose};
 use crate::kinds::Start;
 use crate::policy::copies::{OPTION, check as check_copies};
 use crate::policy::schedule;
-use crate::service::{ADMINISTRATOR, Secrets, new_password, state};
+use crate::service::{ADMINISTRATOR_FACT, Secrets, administrator_of, new_password, state};
 use crate::upkeep::schema;
 use crate::{Control, catalog, contacts, copies, events, kinds, tags};
 
@@ -117,6 +117,9 @@ fn check(control: &Control, actor: &Actor, project: &str, asked: &NewService) ->
     let taken_over = |source: &Source| schema.validate(&asked_options, Purpose::Fork { source: &source.config });
     let whole = source.as_ref().map(taken_over).transpose()?;
     let (mut config, secret) = schema.secrets_apart(whole.as_ref().unwrap_or(&given));
+    if let Some(source) = &source {
+        config = fork::with_administrator(source, &given, config)?;
+    }
     let (project, region) = control.store.read(|tx| {
         let project = projects::by_name(tx, project)?.ok_or_else(|| no_project(project))?;
         free_name(tx, control, &project.id, &name)?;
@@ -136,7 +139,7 @@ fn check(control: &Control, actor: &Actor, project: &str, asked: &NewService) ->
         });
     }
     let major = major(control, service_type, &given, source.as_ref(), &region)?;
-    config = with_version(config, service_type, major);
+    config = with_version(&config, service_type, major);
     let start = source.as_ref().map(|source| fork::start(control, source, &given, &region)).transpose()?;
     let plan = plan.name.clone();
     Ok(Checked {
@@ -163,7 +166,9 @@ fn row(control: &Control, checked: &Checked, asked: &NewService) -> Result<Servi
     };
     let given = checked.secret.text("admin_password").map(str::to_string);
     let password = given.map_or_else(|| new_password(control.entropy.as_ref()), Ok)?;
-    secrets.passwords.insert(ADMINISTRATOR.to_string(), password);
+    // A fork has that of its source among its options.
+    let administrator = administrator_of(checked.config.text(ADMIN_OPTION));
+    secrets.passwords.insert(administrator.to_string(), password);
     let (backup_hour, backup_minute) = schedule::times(&checked.config, control.entropy.as_ref())?;
     let now = control.clock.now();
     Ok(Service {
@@ -182,7 +187,7 @@ fn row(control: &Control, checked: &Checked, asked: &NewService) -> Result<Servi
         termination_protection: asked.termination_protection,
         maintenance: checked.maintenance.clone(),
         generation: 1,
-        facts: json!({ "major": checked.major }),
+        facts: json!({ "major": checked.major, ADMINISTRATOR_FACT: administrator }),
         forked_from: checked.source.as_ref().map(|source| source.service.id.clone()),
         backup_hour,
         backup_minute,
@@ -220,7 +225,7 @@ fn taken(error: Error, name: &str) -> Error {
 }
 
 /// Options that name a version name the one that runs: a source of former builds may name another.
-fn with_version(config: Config, service_type: ServiceType, major: u32) -> Config {
+fn with_version(config: &Config, service_type: ServiceType, major: u32) -> Config {
     let key = format!("{}_version", service_type.name());
     let mut map = config.map().clone();
     if let Some(version) = map.get_mut(&key) {

@@ -12,9 +12,11 @@ use crate::access::no_project;
 use crate::config::Config;
 use crate::hosts::RestoreOrder;
 use crate::kinds::Start;
-use crate::service::{Secrets, new_password};
+use crate::service::{Secrets, administrator, administrator_of, new_password};
 use crate::{Control, access, catalog, copies};
 
+/// The option that names the administrator of a new service.
+pub const ADMIN_OPTION: &str = "admin_username";
 /// Backups that are looked at.
 const BACKUPS_MAX: u32 = 10_000;
 
@@ -160,6 +162,22 @@ fn must_be_in_a_backup(
 pub fn no_backup(service: &Service) -> Error {
     let what = format!("No valid backups for service {}", service.name);
     Error::conflict(what).hint("the first one is taken as soon as the service runs: try again in a minute")
+}
+
+/// The options of the new service with the name of its administrator, which is that of the source: it owns the databases.
+pub fn with_administrator(source: &Source, given: &Config, config: Config) -> Result<Config> {
+    let (name, known) = (administrator(&source.service), &source.service.name);
+    if given.text(ADMIN_OPTION).is_some_and(|asked| asked != name) {
+        let what =
+            format!("{ADMIN_OPTION}: a fork has the accounts of its source, and {known} is administered by {name}");
+        return Err(Error::invalid(what).hint("leave it out"));
+    }
+    if name == administrator_of(None) {
+        return Ok(config);
+    }
+    let mut map = config.map().clone();
+    map.insert(ADMIN_OPTION.to_string(), Value::from(name));
+    Ok(Config::from_map(map))
 }
 
 /// The disk of the new service in MiB: one that holds the source's, unless another one was asked for.

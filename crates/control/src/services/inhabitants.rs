@@ -5,7 +5,7 @@ use farshore_types::{Error, Result};
 
 use super::back_up::must_run;
 use super::read::in_project;
-use super::{ADMINISTRATOR, Actor, FIRST_DATABASE};
+use super::{Actor, FIRST_DATABASE, administrator};
 use crate::hosts::{Change, Database};
 use crate::service::{Secrets, new_password};
 use crate::{Control, events, passwords};
@@ -14,7 +14,7 @@ use crate::{Control, events, passwords};
 pub fn users(control: &Control, service: &Service) -> Result<Vec<(String, Option<String>)>> {
     let secrets = Secrets::open(control, service)?;
     let mut names: Vec<String> = secrets.passwords.keys().cloned().collect();
-    names.sort_by_key(|name| (name != ADMINISTRATOR, name.clone()));
+    names.sort_by_key(|name| (name != administrator(service), name.clone()));
     Ok(names.into_iter().map(|name| (name.clone(), secrets.passwords.get(&name).cloned())).collect())
 }
 
@@ -62,13 +62,14 @@ pub fn reset_password(control: &Control, actor: &Actor, project: &str, name: &st
 /// Removes a user.
 pub fn drop_user(control: &Control, actor: &Actor, project: &str, name: &str, user: &str) -> Result<()> {
     let service = running(control, project, name)?;
-    if user == ADMINISTRATOR {
+    let administrator = administrator(&service);
+    if user == administrator {
         return Err(Error::denied(format!("user {user} administers the service and cannot be removed")));
     }
     if !Secrets::open(control, &service)?.passwords.contains_key(user) {
         return Err(no_user(user));
     }
-    control.hosts.change(&service.id, &Change::DropUser(user.to_string(), ADMINISTRATOR.to_string()))?;
+    control.hosts.change(&service.id, &Change::DropUser(user.to_string(), administrator.to_string()))?;
     remember(control, actor, &service, user, None, "service_user_delete")
 }
 
@@ -85,7 +86,7 @@ pub fn create_database(control: &Control, actor: &Actor, project: &str, name: &s
     if control.hosts.inhabitants(&service.id)?.databases.iter().any(|known| known.name == *database) {
         return Err(Error::conflict(format!("Database {database} already exists")));
     }
-    control.hosts.change(&service.id, &Change::CreateDatabase(asked.clone(), ADMINISTRATOR.to_string()))?;
+    control.hosts.change(&service.id, &Change::CreateDatabase(asked.clone(), administrator(&service).to_string()))?;
     tell(
         control,
         actor,

@@ -26,7 +26,7 @@ pub use retry::retry;
 pub use terminate::{deleted, terminate, undelete};
 pub use update::{Patch, update};
 
-pub use crate::service::{ADMINISTRATOR, FIRST_DATABASE, Secrets, state};
+pub use crate::service::{FIRST_DATABASE, Secrets, administrator, state};
 pub use crate::upkeep::schema;
 
 /// Who asks, for events and for rights in other projects.
