@@ -4,7 +4,8 @@
 //! path of the socket. The source is never touched; tablespaces are placed under the fork's own volume; its configuration is made
 //! anew. The store is told that the backup is in use, so that no sweep takes it or its log away meanwhile. If we die, the folder holds
 //! an unfinished fork and says so ([`begun`]), the log socket is gone, and recovery stops instead of promoting early; the same fork run
-//! again starts over.
+//! again starts over. A fork that is to be given other settings is stopped before it says that it is done: whoever finds a finished one,
+//! also after our death, finds a server that is down and reads them when it is started.
 
 mod begun;
 
@@ -40,6 +41,17 @@ use crate::postgres::{self, Layout, Node, Spec, Status};
 const LOOK: Duration = Duration::from_millis(50);
 /// How long a clean stop may take.
 const STOP_WAIT: Duration = Duration::from_secs(60);
+/// How long a fork's own server may take to stop: whatever recovery has changed and not yet written is written then.
+const SETTLE_WAIT: Duration = Duration::from_secs(600);
+
+/// How a fork's server is left when it has recovered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Left {
+    /// It runs, with the settings that it recovered with.
+    Running,
+    /// It is down: whoever gives it other settings starts it, since many of them are read at a start only.
+    Stopped,
+}
 
 /// A fork to be made.
 pub struct Fork<'a> {
@@ -62,6 +74,8 @@ pub struct Fork<'a> {
     pub binary: PathBuf,
     /// Threads that read and write.
     pub workers: usize,
+    /// How its server is left.
+    pub left: Left,
     /// Whose account, which clock.
     pub host: &'a Host,
 }
@@ -109,6 +123,9 @@ impl Fork<'_> {
         let mut node = postgres::open(&spec, self.host)?;
         let files_done = self.host.clock.monotonic();
         let (segments, (timeline, reached)) = self.recover(&window, &mut node, &plan)?;
+        if self.left == Left::Stopped {
+            node.stop(SETTLE_WAIT)?;
+        }
         begun.done()?;
         let done = self.host.clock.monotonic();
         let missing = window.broken.filter(|_| self.target.kind == TargetKind::Latest);

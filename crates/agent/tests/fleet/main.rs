@@ -4,4 +4,5 @@
 
 mod lives;
 mod locales;
+mod restored;
 mod support;

@@ -76,7 +76,7 @@ impl Scene {
 }
 
 /// The farshore program, built by the workspace's tests.
-fn built_binary() -> PathBuf {
+pub fn built_binary() -> PathBuf {
     let mut directory = std::env::current_exe().unwrap();
     directory.pop();
     directory.pop();

@@ -5,7 +5,7 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::process::Command;
 
-use farshore_agent::tasks::fork::Fork;
+use farshore_agent::tasks::fork::{Fork, Left};
 use farshore_types::{ErrorKind, Progress, SystemEntropy, Target, TargetKind};
 use farshore_vault::{Identity, Repository};
 
@@ -134,6 +134,7 @@ fn too_little_room_is_refused_before_a_file_is_written() {
         superuser: "postgres".to_string(),
         binary: "/bin/false".into(),
         workers: 2,
+        left: Left::Running,
         host: &host,
     };
     let error = fork.run(&Progress::default()).unwrap_err();

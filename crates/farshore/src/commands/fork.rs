@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use farshore_agent::host::Host;
-use farshore_agent::tasks::fork::{Fork, Opened};
+use farshore_agent::tasks::fork::{Fork, Left, Opened};
 use farshore_agent::tasks::take_backup::TakeBackup;
 use farshore_agent::tasks::windows::Windows;
 use farshore_agent::{account, place};
@@ -50,6 +50,7 @@ pub fn run(command: &ForkCommand, as_json: bool, clock: Arc<dyn Clock>) -> Resul
         superuser: named,
         binary,
         workers,
+        left: Left::Running,
         host: &host,
     };
     let counted = Arc::new(Progress::default());

@@ -30,7 +30,7 @@ use super::{accounts, locales, stock};
 use crate::host::Host;
 use crate::postgres::{self, Node, Spec};
 use crate::tasks::archiving::{self, Archiving};
-use crate::tasks::fork::{self, Fork};
+use crate::tasks::fork::{self, Fork, Left};
 
 /// How long a start may take; crash recovery is part of it.
 const START_PATIENCE: Duration = Duration::from_secs(600);
@@ -137,6 +137,8 @@ impl Member {
             superuser: SUPERUSER.to_string(),
             binary: self.ground.binary.clone(),
             workers: self.ground.workers,
+            // It recovers with modest sizes; those of the order count from its next start.
+            left: Left::Stopped,
             host: &host,
         };
         let opened = match fork.run(progress) {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use farshore_agent::postgres::Layout;
-use farshore_agent::tasks::fork::{Fork, Opened};
+use farshore_agent::tasks::fork::{Fork, Left, Opened};
 use farshore_engines::postgresql::provision::{Installation, Postmaster};
 use farshore_engines::postgresql::wire::Settings;
 use farshore_types::{Progress, Result, Target, TargetKind};
@@ -114,6 +114,7 @@ pub fn try_fork_at(vault: &Vault, installation: &Installation, target: Target, v
         superuser: "postgres".to_string(),
         binary: client::write(volume.parent().unwrap()),
         workers: 2,
+        left: Left::Running,
         host: &host,
     };
     fork.run(&Progress::default())
