@@ -15,6 +15,7 @@ mod make;
 mod node;
 mod provision;
 mod record;
+mod restored;
 mod spec;
 
 pub use found::{

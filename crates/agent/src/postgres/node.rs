@@ -55,7 +55,7 @@ pub enum Status {
 /// A node of PostgreSQL that this agent has. Dropping it leaves the server running and lets another agent have it.
 pub struct Node {
     layout: Layout,
-    record: Record,
+    pub(super) record: Record,
     host: Host,
     running: Option<Running>,
     probe: Probe,
@@ -277,6 +277,7 @@ impl Node {
         }
         found::bury(&self.layout.data())?;
         crate::account::check_reachable(&self.layout.data(), &self.host.engines)?;
+        self.leave_recovery()?;
         self.write_configuration()?;
         let log_file = self.layout.log_file();
         self.record.log_from = log::rotate(&log_file)?;

@@ -275,12 +275,7 @@ impl Fork<'_> {
 
     /// Recovery is over: its settings must not be used again.
     fn settle(&self, node: &mut Node) -> Result<()> {
-        let path = node.layout().data().join("postgresql.auto.conf");
-        let text = fs::read_to_string(&path).doing("read", path.display())?;
-        let recovery = |line: &&str| line.starts_with("restore_command") || line.starts_with("recovery_target");
-        let kept: Vec<&str> = text.lines().filter(|line| !recovery(line)).collect();
-        let content = format!("{}\n", kept.join("\n")).into_bytes();
-        node.put_files(&[ClosingFile { path: "postgresql.auto.conf".to_string(), mode: 0o600, content }])?;
+        node.leave_recovery()?;
         node.reload()
     }
 }

@@ -14,7 +14,8 @@ use crate::support::{CERTIFICATE, Scene, built_binary, clock, sql};
 
 /// What differs from a server's own defaults, all of it read at a start only.
 const SHOWN: &str = "SELECT concat_ws(' ', current_setting('shared_buffers'), current_setting('max_files_per_process'), \
-                     current_setting('track_activity_query_size'))";
+                     current_setting('track_activity_query_size'), current_setting('max_worker_processes'), \
+                     current_setting('max_connections'))";
 const PENDING: &str = "SELECT count(*)::text FROM pg_settings WHERE pending_restart";
 
 fn id(service: &str) -> ServiceId {
@@ -24,14 +25,15 @@ fn id(service: &str) -> ServiceId {
 /// An order that asks for more than the defaults.
 fn order(scene: &Scene, service: &str, generation: u64) -> Order {
     let mut order = scene.order(service, generation);
-    order.sizes.shared_buffers_mib = 24;
-    let settings = [("max_files_per_process", "1500"), ("track_activity_query_size", "2048")];
+    (order.sizes.shared_buffers_mib, order.sizes.connections_max) = (24, 20);
+    let settings =
+        [("max_files_per_process", "1500"), ("track_activity_query_size", "2048"), ("max_worker_processes", "7")];
     order.settings = settings.map(|(name, value)| (name.to_string(), value.to_string())).to_vec();
     order
 }
 
 fn runs_as_ordered(fleet: &Fleet, service: &str) {
-    assert_eq!(sql(fleet, service, SHOWN), "24MB 1500 2kB");
+    assert_eq!(sql(fleet, service, SHOWN), "24MB 1500 2kB 7 20");
     assert_eq!(sql(fleet, service, PENDING), "0");
 }
 
@@ -103,4 +105,23 @@ fn a_restored_node_runs_with_the_sizes_and_settings_of_its_order_wherever_its_ag
         fleet.stop(&id(name), Generation(generation)).unwrap();
         fleet.remove(&id(name), Generation(generation)).unwrap();
     }
+}
+
+#[test]
+fn what_an_earlier_version_left_of_a_recovery_is_gone_after_the_next_start_and_nothing_else_is() {
+    let scene = Scene::new();
+    let fleet = scene.fleet();
+    fleet.provision(&scene.order("pin-1", 1), &CERTIFICATE).unwrap();
+    let left = "# Made anew by Farshore when this cluster was restored.\nhot_standby = 'off'\nmax_connections = '33'\n\
+        max_worker_processes = '9'\nmax_wal_senders = '10'\nmax_prepared_transactions = '3'\n\
+        max_locks_per_transaction = '65'\nwork_mem = '7MB'\n";
+    std::fs::write(scene.base.path().join("host/nodes/pin-1/data/postgresql.auto.conf"), left).unwrap();
+    fleet.provision(&order(&scene, "pin-1", 2), &CERTIFICATE).unwrap();
+    fleet.restart(&id("pin-1"), Generation(2)).unwrap();
+    runs_as_ordered(&fleet, "pin-1");
+    let rest = "SELECT concat_ws(' ', current_setting('work_mem'), current_setting('max_prepared_transactions'), \
+                current_setting('max_locks_per_transaction'))";
+    assert_eq!(sql(&fleet, "pin-1", rest), "7MB 0 64");
+    fleet.stop(&id("pin-1"), Generation(2)).unwrap();
+    fleet.remove(&id("pin-1"), Generation(2)).unwrap();
 }
