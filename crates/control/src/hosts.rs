@@ -26,8 +26,10 @@ pub struct NodeOrder {
     pub region: RegionName,
     /// TCP port; `None`: the host chooses one.
     pub port: Option<u16>,
-    /// Memory that it may use, in MiB.
-    pub memory_mib: u32,
+    /// Clients that may be connected at the same time.
+    pub connections_max: u32,
+    /// Memory in which the server keeps pages, in MiB.
+    pub shared_buffers_mib: u32,
     /// Data that it may hold, in MiB.
     pub disk_mib: u64,
     /// From where one may connect: `ADDRESS/PREFIX`.

@@ -5,6 +5,7 @@ use farshore_types::{Error, Generation, Plan, Result, ServiceType};
 use serde_json::Value;
 
 use crate::hosts::NodeOrder;
+use crate::policy::memory;
 use crate::upkeep::config;
 use crate::upkeep::schema;
 use crate::{Control, catalog, pki};
@@ -27,7 +28,8 @@ pub fn node_order(control: &Control, service: &Service, generation: Generation) 
         major: number(service, "major")?,
         region: control.settings.region(&service.region)?.name.clone(),
         port: number(service, "port").ok(),
-        memory_mib: plan.memory_mib,
+        connections_max: memory::connections_max(plan),
+        shared_buffers_mib: memory::shared_buffers_mib(plan, &config),
         disk_mib: service.disk_mb,
         // An empty list, which former builds took, means nobody.
         networks: if config.get("ip_filter").is_none() { everywhere() } else { networks },

@@ -30,10 +30,6 @@ const INTERVAL_MS: u64 = 2000;
 const CATCH_UP_PATIENCE: Duration = Duration::from_secs(8);
 /// The superuser of every node.
 const SUPERUSER: &str = "postgres";
-/// `max_connections` for each GiB of a plan, and its bounds.
-const CONNECTIONS: (u32, u32, u32) = (25, 50, 1000);
-/// Part of a plan's memory that is `shared_buffers`, and its least.
-const BUFFERS: (u32, u32) = (4, 64);
 /// Part of a plan's disk that a slot may hold back while the store is away, and its least, in MiB.
 const SLOT_KEEP: (u64, u32) = (10, 1024);
 
@@ -77,11 +73,8 @@ impl LocalHosts {
     }
 
     fn order(&self, order: &NodeOrder) -> Result<Order> {
-        let gib = (order.memory_mib / 1024).max(1);
-        let (each, least, most) = CONNECTIONS;
         let slot_keep_mib = u32::try_from(order.disk_mib / SLOT_KEEP.0).unwrap_or(u32::MAX).max(SLOT_KEEP.1);
-        let connections_max = (gib * each).clamp(least, most);
-        let shared_buffers_mib = (order.memory_mib / BUFFERS.0).max(BUFFERS.1);
+        let (connections_max, shared_buffers_mib) = (order.connections_max, order.shared_buffers_mib);
         Ok(Order {
             service: order.service.clone(),
             generation: order.generation,

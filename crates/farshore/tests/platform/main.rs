@@ -16,6 +16,7 @@ mod killed;
 mod lost;
 mod moves;
 mod once;
+mod options;
 mod paused;
 mod regions;
 mod sessions;
