@@ -23,6 +23,11 @@ fn a_new_service_runs_with_its_users_and_has_a_backup_at_once() {
     assert!(!printed.contains(secrets.password("avnadmin").unwrap()), "{printed}");
 }
 
+/// Each of them is allowed, both together take more memory than a plan has.
+fn too_large() -> serde_json::Value {
+    json!({"pg": {"max_prepared_transactions": 10_000, "max_locks_per_transaction": 6400}})
+}
+
 #[test]
 fn what_cannot_be_made_is_refused_in_words_and_nothing_is_left() {
     let scene = Scene::idle();
@@ -48,6 +53,7 @@ fn what_cannot_be_made_is_refused_in_words_and_nothing_is_left() {
         (|new| new.user_config = json!({"backup_hour": 24}), ErrorKind::Invalid, &["backup_hour", "23"]),
         (|new| new.user_config = json!({"backup_hour": "x"}), ErrorKind::Invalid, &["backup_hour", "integer"]),
         (|new| new.maintenance = Some(json!({"time": "25:00:00"})), ErrorKind::Invalid, &["maintenance.time", "HH:MM"]),
+        (|new| new.user_config = too_large(), ErrorKind::Invalid, &["max_prepared_transactions 10000", "4096 MiB"]),
         (|new| new.user_config = json!([]), ErrorKind::Invalid, &["user_config"]),
     ];
     for (spoil, kind, words) in table {
@@ -175,6 +181,7 @@ fn options_are_merged_and_a_setting_that_needs_it_restarts_the_server() {
     assert!(order.settings.contains(&("work_mem".to_string(), "8MB".to_string())), "{:?}", order.settings);
     let removed = update(json!({"backup_hour": null})).unwrap();
     assert!(removed.user_config.get("backup_hour").is_none_or(serde_json::Value::is_null));
+    refused(update(too_large()), ErrorKind::Invalid, &["max_locks_per_transaction 6400", "4096 MiB"]);
     refused(update(json!({"service_to_fork_from": "x"})), ErrorKind::Invalid, &["created"]);
     let patch = Patch { region: Some("local-south".to_string()), ..Patch::default() };
     let moved = services::update(&scene.control, &scene.actor, PROJECT, "pg-1", &patch);

@@ -13,7 +13,7 @@ use crate::access::no_project;
 use crate::config::{Config, Purpose};
 use crate::kinds::Start;
 use crate::policy::copies::{OPTION, check as check_copies};
-use crate::policy::schedule;
+use crate::policy::{memory, schedule};
 use crate::service::{ADMINISTRATOR_FACT, Secrets, administrator_of, new_password, state};
 use crate::upkeep::schema;
 use crate::{Control, catalog, contacts, copies, events, kinds, tags};
@@ -132,6 +132,7 @@ fn check(control: &Control, actor: &Actor, project: &str, asked: &NewService) ->
         config = Config::from_map(copies::inherited(config.map(), &region));
     }
     check_copies(&control.settings, own, &config.texts(OPTION))?;
+    memory::must_fit(plan, &config)?;
     if let Err(error) = control.regions.must_be_up(region.as_str()) {
         return Err(match &source {
             Some(source) => error.hint(copies::hint_elsewhere(control, &source.service)?),

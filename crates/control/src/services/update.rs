@@ -12,6 +12,7 @@ use crate::config::{Config, Purpose};
 use crate::copies::Condition;
 use crate::hosts::{NodeState, RestoreOrder};
 use crate::policy::copies::{OPTION, check as check_copies};
+use crate::policy::memory::{must_fit, shared_mib};
 use crate::policy::{retention, schedule};
 use crate::service::Secrets;
 use crate::upkeep::{begin_schedule, config, schema};
@@ -51,6 +52,7 @@ pub fn update(control: &Control, actor: &Actor, project: &str, name: &str, patch
     must_restore_there(control, project, name, patch)?;
     control.store.write(|tx| {
         let mut service = in_project(tx, project, name)?;
+        let before = service.clone();
         let mut effect = Effect::default();
         // Protection is taken off before it is asked for: one request may do both.
         if let Some(protected) = patch.termination_protection.filter(|asked| *asked != service.termination_protection) {
@@ -60,6 +62,7 @@ pub fn update(control: &Control, actor: &Actor, project: &str, name: &str, patch
         let moves = region(tx, control, &service, patch)?;
         size(control, &mut service, patch, &mut effect)?;
         options(control, &mut service, patch, &mut effect)?;
+        memory(control, &before, &service)?;
         if let Some(given) = &patch.maintenance {
             service.maintenance = Some(maintenance::merged(service.maintenance.as_ref(), given)?);
         }
@@ -171,6 +174,19 @@ fn size(control: &Control, service: &mut Service, patch: &Patch, effect: &mut Ef
     }
     (service.plan, service.disk_mb) = (plan.name.clone(), disk_mib);
     Ok(())
+}
+
+/// What does not fit is refused, but not to somebody who makes it better: an earlier version has accepted it.
+fn memory(control: &Control, before: &Service, after: &Service) -> Result<()> {
+    if (&before.plan, &before.user_config) == (&after.plan, &after.user_config) {
+        return Ok(());
+    }
+    let service_type: ServiceType = after.service_type.parse()?;
+    let plans = catalog::plans(control, service_type);
+    let plan = Plan::find(&plans, service_type, &after.plan)?;
+    let (old, new) = (config(before)?, config(after)?);
+    let better = before.plan == after.plan && shared_mib(plan, &new) <= shared_mib(plan, &old);
+    if better { Ok(()) } else { must_fit(plan, &new) }
 }
 
 fn options(control: &Control, service: &mut Service, patch: &Patch, effect: &mut Effect) -> Result<()> {
