@@ -13,6 +13,7 @@ mod layout;
 mod log;
 mod make;
 mod node;
+mod proven;
 mod provision;
 mod record;
 mod restored;

@@ -111,8 +111,11 @@ impl Node {
 
     /// Starts the server and waits until it answers queries. At the deadline it is left alone, starting.
     pub fn start(&mut self, deadline: Duration) -> Result<()> {
+        let ran = self.find()?;
         self.launch()?;
-        self.ready(deadline)
+        self.ready(deadline)?;
+        // One that ran may have been started with others.
+        if ran { Ok(()) } else { self.prove() }
     }
 
     /// Starts the server, unless it runs, and does not wait: one that replays a long log needs its time. The
@@ -160,12 +163,17 @@ impl Node {
     /// Takes other sizes, another door and other settings, durably. A running server reads what it can at once, and the rest at its
     /// next start. Refused settings change nothing.
     pub fn reconfigure(&mut self, sizes: Sizes, door: Option<Door>, extra: Vec<(String, String)>) -> Result<()> {
+        if self.record.proven.is_none() && self.find()? {
+            // An earlier version started it, with what it has.
+            self.record.proven = Some(self.configured());
+        }
         let before = (self.record.sizes.clone(), self.record.door.clone(), self.record.extra.clone());
         (self.record.sizes, self.record.door, self.record.extra) = (sizes, door, extra);
         if let Err(error) = self.configuration().files() {
             (self.record.sizes, self.record.door, self.record.extra) = before;
             return Err(error.context("configure", self.layout.volume().display()));
         }
+        self.record.refused = None;
         self.keep_record()?;
         self.write_configuration()?;
         if self.find()? { self.signal(Signal::HUP) } else { Ok(()) }

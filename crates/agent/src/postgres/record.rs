@@ -28,6 +28,15 @@ pub enum Wanted {
     Stopped,
 }
 
+/// Sizes and settings with which a server is known to start.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Proven {
+    /// How much of the host it may use.
+    pub sizes: Sizes,
+    /// Further settings.
+    pub extra: Vec<(String, String)>,
+}
+
 /// The content of the file. Nothing in it is secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
@@ -52,6 +61,12 @@ pub struct Record {
     pub door: Option<Door>,
     /// Further settings.
     pub extra: Vec<(String, String)>,
+    /// Those that its server was last started with and answered.
+    #[serde(default)]
+    pub proven: Option<Proven>,
+    /// What its server said of settings with which it did not start and which were given up for the proven ones; until it is given others.
+    #[serde(default)]
+    pub refused: Option<String>,
     /// What the server shall be doing.
     pub wanted: Wanted,
     /// The server that was started last.
@@ -85,6 +100,8 @@ impl Record {
             sizes,
             door: None,
             extra,
+            proven: None,
+            refused: None,
             wanted: Wanted::Stopped,
             process: None,
             log_from: 0,

@@ -5,4 +5,5 @@
 mod lives;
 mod locales;
 mod restored;
+mod returned;
 mod support;

@@ -1,4 +1,5 @@
-//! Gives a running node what its row says; restarts its server only where a setting needs it.
+//! Gives a running node what its row says; restarts its server only where a setting needs it. Where it does not start with that, the host
+//! has started it with what it had before: the run fails, and the service runs on. Its row keeps what was asked for, to be corrected.
 
 use farshore_runs::{Done, Step, StepContext};
 use farshore_types::Result;
@@ -19,8 +20,8 @@ struct Input {
 /// In order.
 pub fn steps() -> Vec<Step<Control>> {
     vec![
-        Step { name: "configure", act: configure, undo: None },
-        Step { name: "restart", act: restart, undo: None },
+        Step { name: "configure", act: configure, undo: Some(open) },
+        Step { name: "restart", act: restart, undo: Some(open) },
         Step { name: "open", act: open, undo: None },
     ]
 }

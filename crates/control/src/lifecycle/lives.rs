@@ -1,5 +1,6 @@
 //! What becomes of a service from its creation to the destruction of its keys: each verb, what it refuses, and what is left.
 
+use farshore_runs::State;
 use farshore_types::ErrorKind;
 use serde_json::json;
 
@@ -187,6 +188,26 @@ fn options_are_merged_and_a_setting_that_needs_it_restarts_the_server() {
     let moved = services::update(&scene.control, &scene.actor, PROJECT, "pg-1", &patch);
     refused(moved, ErrorKind::Invalid, &["fork it"]);
     scene.settle(&service.id);
+}
+
+#[test]
+fn a_service_whose_server_does_not_start_with_a_change_runs_on_and_the_failure_is_told() {
+    let scene = Scene::new();
+    let service = scene.running("pg-1", nothing());
+    let update = |number: u32| {
+        let patch = Patch { user_config: Some(json!({"pg": {"max_worker_processes": number}})), ..Patch::default() };
+        services::update(&scene.control, &scene.actor, PROJECT, "pg-1", &patch).unwrap();
+    };
+    scene.hosts.fail("restart", Some(ErrorKind::Invalid));
+    update(9);
+    let runs = scene.end(&service.id);
+    assert_eq!((runs[0].kind.as_str(), runs[0].state), ("configure", State::Failed), "{:#?}", runs[0]);
+    assert_eq!(scene.row(&service.id).state, state::RUNNING);
+    assert_eq!(scene.events().iter().filter(|event| *event == "service_configure_failed").count(), 1);
+    scene.hosts.mend();
+    update(10);
+    scene.settle_last(&service.id);
+    assert_eq!(scene.row(&service.id).state, state::RUNNING);
 }
 
 #[test]

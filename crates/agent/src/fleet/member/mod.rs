@@ -176,10 +176,18 @@ impl Member {
         let mut state = self.take(generation)?;
         let node = state.node.as_mut().ok_or_else(|| self.absent())?;
         node.stop(STOP_PATIENCE)?;
-        node.start(START_PATIENCE)?;
+        let started = node.start_or_return(START_PATIENCE);
+        if !node.is_alive()? {
+            return started;
+        }
+        // Told again to whoever asks again: an answer may be lost.
+        let started = started.and_then(|()| node.refused());
+        if let Err(error) = &started {
+            self.tell(error.to_string());
+        }
         self.archive(&mut state)?;
         self.show(&mut state);
-        Ok(())
+        started
     }
 
     /// See [`super::Fleet::observe`].
@@ -295,7 +303,7 @@ impl Member {
         // What a full disk had changed was just written over: it is looked at again.
         state.measured = Measured::default();
         let node = state.node.as_mut().ok_or_else(|| self.absent())?;
-        node.start(START_PATIENCE)?;
+        node.start_or_return(START_PATIENCE)?;
         let installation = node.installation();
         let address = Address { port: node.port(), version: installation.version, major: installation.major };
         self.archive(state)?;

@@ -58,7 +58,7 @@ impl Member {
                 state.restarts.note(now);
                 tracing::warn!(service = %self.service, "the server has crashed and is started again");
                 self.tell("the server has crashed and is started again");
-                node.start(START_PATIENCE)?;
+                node.start_or_return(START_PATIENCE)?;
             }
             Status::Stopped => return Ok(()),
             Status::Busy => return Ok(()),
