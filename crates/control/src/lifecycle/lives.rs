@@ -41,7 +41,7 @@ fn what_cannot_be_made_is_refused_in_words_and_nothing_is_left() {
         ..NewService::default()
     };
     type Case = (fn(&mut NewService), ErrorKind, &'static [&'static str]);
-    let table: [Case; 13] = [
+    let table: [Case; 14] = [
         (|new| new.name = "Pg".to_string(), ErrorKind::Invalid, &["\"Pg\"", "a-z"]),
         (|new| new.name = "taken".to_string(), ErrorKind::Conflict, &["already in use", "already exists"]),
         (|new| new.service_type = "postgres".to_string(), ErrorKind::Invalid, &["postgres", "pg"]),
