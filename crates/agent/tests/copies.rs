@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "test helpers fail the test")]
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -38,6 +38,8 @@ struct Slow {
     /// Of so many calls one takes longer than anybody waits; zero: none.
     late_every: AtomicU64,
     calls: AtomicU64,
+    /// Whether nothing more can be put.
+    full: AtomicBool,
     /// Puts that were carried out.
     puts: AtomicU64,
 }
@@ -64,6 +66,9 @@ struct Dragging {
 impl ObjectStore for Dragging {
     fn put_new(&self, name: &str, body: Bytes) -> Result<()> {
         self.slow.drag();
+        if self.slow.full.load(Ordering::SeqCst) {
+            return Err(Error::transient("there is no room"));
+        }
         self.inner.put_new(name, body)?;
         self.slow.puts.fetch_add(1, Ordering::SeqCst);
         Ok(())
@@ -378,4 +383,22 @@ fn a_target_whose_answers_are_late_again_and_again_is_filled_in_the_end() {
     scene.copies.keep(&scene.order("north")).unwrap();
     scene.wait("it no longer rests", |view| view.paused.is_none());
     assert_eq!(scene.held(), 3000);
+    assert_eq!(scene.view().log_waiting, (0, 0));
+}
+
+#[test]
+fn log_that_a_full_target_does_not_take_is_counted() {
+    let scene = Scene::new();
+    scene.wait("it follows", |view| view.followed && view.compared);
+    scene.regions.slow.full.store(true, Ordering::SeqCst);
+    (0..5).for_each(|_| _ = scene.ship(100));
+    let view = scene.wait("all of it is counted", |view| view.log_waiting.0 == 5);
+    assert!(view.log_waiting.1 > 0, "{view:?}");
+    scene.wait("it says why", |view| view.paused.as_ref().is_some_and(|why| why.contains("no room")));
+    scene.regions.slow.full.store(false, Ordering::SeqCst);
+    scene.wait("it arrives", |view| {
+        let _ = scene.copies.keep(&scene.order("north"));
+        view.log_waiting == (0, 0) && view.paused.is_none()
+    });
+    assert_eq!(scene.held(), 500);
 }

@@ -196,7 +196,7 @@ pub struct CopyView {
     pub compared: bool,
     /// Backups that are still to be copied.
     pub waiting_backups: u64,
-    /// Their objects.
+    /// Their objects, and those of the log that are known to be missing.
     pub waiting_objects: u64,
     /// The bytes of these objects.
     pub waiting_bytes: u64,

@@ -182,7 +182,8 @@ impl Work {
             let anew = self.anew.load(Ordering::SeqCst);
             // Before the listing: what was in the source's store then is in the target's afterwards.
             let known = self.ground.origin.known(&self.order.service);
-            mark = follow_journal(&pair.source, &pair.target, &mark, &self.stop)?;
+            let waiting = &mut |objects, bytes| self.shown.change(|copied| copied.log_waiting = (objects, bytes));
+            mark = follow_journal(&pair.source, &pair.target, &mark, &self.stop, waiting)?;
             let restores = self.restores_to_end(pair, &mark)?;
             let put = mark.copied;
             if self.anew.load(Ordering::SeqCst) != anew {

@@ -29,6 +29,8 @@ pub struct Copied {
     pub compared: bool,
     /// What is missing.
     pub waiting: Waiting,
+    /// Objects and bytes of the log that are missing, as far as was looked: of a long backlog its beginning.
+    pub log_waiting: (u64, u64),
     /// Why copying rests; `None` while it does not.
     pub paused: Option<String>,
     /// Objects and bytes that were put since this copy was begun here.

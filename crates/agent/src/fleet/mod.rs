@@ -9,6 +9,7 @@
 
 mod accounts;
 mod certificate;
+mod expiry;
 mod figures;
 mod ground;
 mod locales;

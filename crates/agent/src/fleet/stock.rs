@@ -8,9 +8,10 @@ use farshore_types::{Error, ErrorKind, Result, ServiceId, Target, TargetKind, Ti
 use farshore_vault::care::retention::{self, Candidate, Keep};
 use farshore_vault::care::sweep;
 use farshore_vault::format::manifest::BackupKind;
-use farshore_vault::names::{self, BackupId};
+use farshore_vault::names;
 use farshore_vault::{Identity, Recipient, Repository, Vault};
 
+use super::expiry;
 use super::ground::{Ground, stored_file};
 use super::order::Region;
 use super::report::Restore;
@@ -185,8 +186,7 @@ pub fn expire(ground: &Ground, region: &Region, service: &ServiceId, keep: Keep)
             to: window.reach.to_time.max(window.reach.from_time),
         })
         .collect();
-    let now = ground.host.clock.now();
-    let expire: Vec<BackupId> = retention::choose(&candidates, keep, now, &windows).expire;
+    let expire = expiry::choose(ground, repository, candidates, (keep, &windows))?;
     let sources = (ground.host.clock.clone(), ground.host.entropy.as_ref());
     let swept = sweep::sweep(repository, &expire, &sweep::Settings::default(), sources)
         .doing("expire backups of service", service)?;

@@ -7,13 +7,33 @@ use farshore_agent::fleet::Server;
 use farshore_agent::host::Host;
 use farshore_agent::postgres;
 use farshore_engines::postgresql::wire::Connection;
+use farshore_objects::Scoped;
 use farshore_types::{ErrorKind, Generation, Progress, ServiceId, SystemEntropy};
+use farshore_vault::Repository;
 use farshore_vault::care::retention::Keep;
 
 use crate::support::{CERTIFICATE, Scene, clock, sql, wait_until};
 
 fn id(service: &str) -> ServiceId {
     service.parse().unwrap()
+}
+
+fn repository(scene: &Scene, service: &str) -> Repository {
+    let store = farshore_objects::open_or_create(&scene.region.store).unwrap();
+    Repository::open(Arc::new(Scoped::new(store, &format!("{service}/")).unwrap())).unwrap()
+}
+
+/// Takes away a pack that the newest backup alone needs; gives its name and its bytes.
+fn take_a_pack(scene: &Scene, service: &str) -> (String, bytes::Bytes) {
+    let repository = repository(scene, service);
+    let backups = repository.backups().unwrap();
+    let packs = |name| repository.custody(name).unwrap().1.packs().unwrap();
+    let shared = packs(&backups[0]);
+    let own = packs(&backups[1]).into_iter().find(|(pack, _)| !shared.iter().any(|(other, _)| other == pack));
+    let name = own.unwrap().0.to_string();
+    let bytes = repository.store().get(&name).unwrap();
+    repository.store().delete(&name).unwrap();
+    (name, bytes)
 }
 
 #[test]
@@ -52,6 +72,10 @@ fn a_stopped_and_removed_node_comes_back_with_its_last_commit_on_the_same_port()
     let stale = fleet.stop(&id("life-1"), Generation(1)).unwrap_err();
     assert_eq!(stale.kind(), ErrorKind::Conflict);
 
+    // The older one stays for as long as the newer one is damaged.
+    let (pack, whole) = take_a_pack(&scene, "life-1");
+    assert_eq!(fleet.expire(&scene.region, &id("life-1"), Keep::Count(1)).unwrap(), 0);
+    repository(&scene, "life-1").store().put_new(&pack, whole).unwrap();
     assert_eq!(fleet.expire(&scene.region, &id("life-1"), Keep::Count(1)).unwrap(), 1);
     fleet.stop(&id("life-1"), Generation(2)).unwrap();
     fleet.remove(&id("life-1"), Generation(2)).unwrap();

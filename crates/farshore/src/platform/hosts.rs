@@ -335,8 +335,8 @@ fn copy_view(copied: copies::Copied) -> CopyView {
         followed: copied.followed,
         compared: copied.compared,
         waiting_backups: copied.waiting.backups,
-        waiting_objects: copied.waiting.objects,
-        waiting_bytes: copied.waiting.bytes,
+        waiting_objects: copied.waiting.objects.saturating_add(copied.log_waiting.0),
+        waiting_bytes: copied.waiting.bytes.saturating_add(copied.log_waiting.1),
         oldest_waiting: copied.waiting.oldest,
         paused: copied.paused,
     }

@@ -134,10 +134,11 @@ impl Batch {
 /// Copies what is new in the source's journal and gives the new watermark. Journal before the oldest backup of the source is left
 /// out. On an error the caller keeps its old watermark: what was put meanwhile is found to be there.
 pub fn copy_journal(source: &Repository, target: &Repository, from: &Watermark) -> Result<Watermark> {
-    follow_journal(source, target, from, &Progress::default())
+    follow_journal(source, target, from, &Progress::default(), &mut |_, _| {})
 }
 
-/// As [`copy_journal`], until `stop` asks it to stop: before every object.
+/// As [`copy_journal`], until `stop` asks it to stop: before every object. `waiting` is told how many objects and bytes are known to be
+/// missing, whenever that changes.
 ///
 /// A listing of a growing log may show a later object and not the one before it, which was put while it went on. Puts are in order, so a
 /// second listing shows both: a gap counts only if it is still there then.
@@ -146,6 +147,7 @@ pub fn follow_journal(
     target: &Repository,
     from: &Watermark,
     stop: &Progress,
+    waiting: &mut dyn FnMut(u64, u64),
 ) -> Result<Watermark> {
     check_same(source, target)?;
     let mut reached = Watermark { copied: Copied::default(), calls: from.calls.wrapping_add(1), ..from.clone() };
@@ -161,9 +163,12 @@ pub fn follow_journal(
             false => list_ends(source, &reached, &mut batch)?,
         }
         if batch.objects.is_empty() {
+            waiting(0, 0);
             return Ok(reached);
         }
         let there = present(target, &batch)?;
+        let mut left = missing(&batch, &there);
+        waiting(left.0, left.1);
         for (name, size) in batch.objects.into_values() {
             stop.go_on()?;
             if let JournalName::Range(range) = &name {
@@ -173,7 +178,10 @@ pub fn follow_journal(
                     continue 'listings;
                 }
             }
-            follow(source, target, &name, size, &there, &mut reached)?;
+            if follow(source, target, &name, size, &there, &mut reached)? {
+                left = (left.0.saturating_sub(1), left.1.saturating_sub(size));
+                waiting(left.0, left.1);
+            }
         }
         // In single folders the log may go on in the next one.
         if whole && !batch.more {
@@ -214,6 +222,13 @@ fn present(target: &Repository, batch: &Batch) -> Result<BTreeMap<String, u64>> 
     Ok(there)
 }
 
+/// How many of the batch's objects, and bytes, the target lacks.
+fn missing(batch: &Batch, there: &BTreeMap<String, u64>) -> (u64, u64) {
+    let lacks = |(name, size): &&(JournalName, u64)| there.get(&name.to_string()) != Some(size);
+    batch.objects.values().filter(lacks).fold((0, 0), |(objects, bytes), (_, size)| (objects + 1, bytes + size))
+}
+
+/// Copies one object, if it is not there; says whether it was copied.
 fn follow(
     source: &Repository,
     target: &Repository,
@@ -221,17 +236,18 @@ fn follow(
     size: u64,
     there: &BTreeMap<String, u64>,
     reached: &mut Watermark,
-) -> Result<()> {
+) -> Result<bool> {
     let wanted = Wanted { name: name.to_string(), hash: name.hash(), size };
-    if there.get(&wanted.name) == Some(&size) {
-        reached.copied.skipped += 1;
-    } else {
+    let put = there.get(&wanted.name) != Some(&size);
+    if put {
         let bytes = copy_one(&**source.store(), &**target.store(), &wanted).doing("follow", "the journal")?;
         reached.copied.objects += 1;
         reached.copied.bytes += bytes;
+    } else {
+        reached.copied.skipped += 1;
     }
     reached.note(name);
-    Ok(())
+    Ok(put)
 }
 
 /// The start of the log that the source's oldest backup needs. Nothing where that cannot be told.
