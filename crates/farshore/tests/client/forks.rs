@@ -96,7 +96,12 @@ fn outcomes(ended: &Ended) -> Vec<String> {
 fn what_has_its_fork_already_is_left_as_it_is_when_the_command_is_repeated() {
     let platform = World::new(&[("pg-1", true), ("pg-2", true)]).start();
     let first = platform.run(LINE).good();
-    assert!(first.contains("pg-2-local-south is being made in local-south, from the copy of pg-2 there."), "{first}");
+    assert!(
+        first.contains(
+            "pg-2-local-south is being made in local-south, from the copy of pg-2 there, up to 2026-11-21 10:15:03 UTC."
+        ),
+        "{first}"
+    );
     let again = platform.run(LINE).good();
     assert!(again.contains("pg-1-local-south is there already: a fork of pg-1 in local-south."), "{again}");
     let ended = platform.run(&format!("{LINE} --wait --json"));
@@ -115,7 +120,7 @@ fn a_service_without_its_fork_is_named_with_the_reason_and_the_others_are_forked
         "pg-3 has no running fork pg-3-local-south: its copy in local-south cannot be restored, and copying rests: the store is full.",
         "pg-4 has no running fork pg-4-local-south: it has no copy in local-south.",
         "pg-2 has no running fork pg-2-local-south: another service is called pg-2-local-south (give another --suffix).",
-        "pg-1-local-south is being made in local-south, from the copy of pg-1 there.",
+        "pg-1-local-south is being made in local-south, from the copy of pg-1 there, up to 2026-11-21 10:15:03 UTC.",
         "4 services of local-north: 1 of them with a fork in local-south.",
     ] {
         assert!(ended.out.lines().any(|found| found == line), "{line}: {ended:?}");
