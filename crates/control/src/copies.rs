@@ -164,9 +164,9 @@ fn shown(control: &Control, service: &Service, row: Copy) -> Result<Shown> {
     // What this process has not followed yet was read in the region before.
     let complete = looked.complete.max(windows.last().map(|window| window.to_at));
     let idle = looked.followed && looked.compared && looked.waiting_backups == 0 && !backups.is_empty();
-    let looked = match paused.is_some() {
-        true => at_least(looked, &missing(control, service, &backups)?),
-        false => looked,
+    let looked = match (row.ends_at, &paused) {
+        (None, Some(_)) => at_least(looked, &missing(control, service, &backups)?),
+        _ => looked,
     };
     let condition = match (row.ends_at, &paused) {
         (Some(_), _) => Condition::Leaving,
@@ -297,38 +297,25 @@ pub fn must_hold_copy(tx: &mut Tx<'_>, control: &Control, service: &Service, to:
     let holds = !backups::of_region(tx, &service.id, to.as_str(), 1)?.is_empty();
     if let Some(kept) = kept.filter(|_| holds) {
         return match kept.ends_at {
-            Some(_) => must_be_newest(tx, control, service, (to, &there)),
+            Some(_) => must_be_newest(control, service, to, &there),
             None => Ok(()),
         };
     }
-    let names: Vec<&str> = there.iter().map(|copy| copy.region.as_str()).collect();
     let what = format!("cloud: region {to} holds no copy of service {}", service.name);
-    let hint = if names.is_empty() {
-        "it has no further backup regions".to_string()
-    } else {
-        format!("copies are in {}", names.join(", "))
-    };
-    Err(Error::invalid(what).hint(hint))
+    Err(Error::invalid(what).hint(hint_elsewhere(control, service)?))
 }
 
-fn must_be_newest(
-    tx: &mut Tx<'_>,
-    control: &Control,
-    service: &Service,
-    (to, copies): (&RegionName, &[Copy]),
-) -> Result<()> {
-    let mut newest = |region: &str| -> Result<Option<Timestamp>> {
-        Ok(windows::of_region(tx, &service.id, region, BACKUPS_MAX)?.last().map(|window| window.to_at))
-    };
-    let here = newest(to.as_str())?;
-    for other in copies.iter().filter(|copy| copy.ends_at.is_none() && !control.regions.is_down(&copy.region)) {
-        let Some(there) = newest(&other.region)?.filter(|there| Some(*there) > here) else { continue };
-        let end = here.map_or("nothing".to_string(), |here| format!("everything up to {here}"));
-        let what = format!("cloud: the copy of service {} in {to} is no longer kept and holds {end}", service.name);
-        return Err(Error::invalid(what)
-            .hint(format!("{} holds everything up to {there}: ask with cloud {}", other.region, other.region)));
-    }
-    Ok(())
+fn must_be_newest(control: &Control, service: &Service, to: &RegionName, copies: &[Copy]) -> Result<()> {
+    let newest = elsewhere(control, service)?;
+    let here = newest.iter().find(|(region, _, _)| region == to.as_str()).map(|(_, _, here)| *here);
+    let kept = |region: &str| copies.iter().any(|copy| copy.region == region && copy.ends_at.is_none());
+    let more = newest
+        .iter()
+        .find(|(region, _, there)| Some(*there) > here && kept(region) && !control.regions.is_down(region));
+    let Some((other, _, there)) = more else { return Ok(()) };
+    let end = here.map_or("nothing".to_string(), |here| format!("everything up to {here}"));
+    let what = format!("cloud: the copy of service {} in {to} is no longer kept and holds {end}", service.name);
+    Err(Error::invalid(what).hint(format!("{other} holds everything up to {there}: ask with cloud {other}")))
 }
 
 #[cfg(test)]

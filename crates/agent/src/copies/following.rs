@@ -297,9 +297,7 @@ impl Work {
     fn open(&self, part: Part) -> Result<Pair> {
         let admitted = self.ground.origin.admit(&self.order);
         let paths = self.ground.origin.paths(&self.order)?;
-        // The log waits for nobody: it takes nothing by the way on which others wait for their turn.
-        let bulk = if part == Part::Log { paths.log.clone() } else { paths.bulk };
-        let meters = [paths.log, bulk, paths.target].map(|store| Arc::new(Meter::new(store)));
+        let meters = [paths.log, paths.bulk, paths.target].map(|store| Arc::new(Meter::new(store)));
         let scoped = |meter: &Arc<Meter>| -> Result<Arc<dyn ObjectStore>> {
             Ok(Arc::new(Scoped::new(meter.clone(), &format!("{}/", self.order.service))?))
         };
@@ -319,7 +317,9 @@ impl Work {
             self.anew.fetch_add(1, Ordering::SeqCst);
             self.shown.change(|copied| (copied.complete, copied.followed, copied.compared) = (None, false, false));
         }
-        Ok(Pair { source, bulk: Repository::open(bulk)?, target })
+        // The log waits for nobody: it takes nothing by the way on which others wait for their turn.
+        let bulk = if part == Part::Log { source.clone() } else { Repository::open(bulk)? };
+        Ok(Pair { source, bulk, target })
     }
 
     /// Whether the end of the log restores in the target: behind a gap, or in a new stream, only from a backup that begins there.

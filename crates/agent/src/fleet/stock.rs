@@ -106,8 +106,8 @@ pub fn check(ground: &Ground, restore: &Restore) -> Result<()> {
 
 /// To where a restore goes: a moment behind the last log at which nothing can be missing is the end of that log.
 pub fn goal(ground: &Ground, restore: &Restore) -> Result<Target> {
-    match restore.target.kind {
-        TargetKind::Time(_) => {
+    match (&restore.target.kind, restore.assured) {
+        (TargetKind::Time(_), Some(_)) => {
             let windows = Windows::read(&open(ground, &restore.region, &restore.source)?)?;
             Ok(within(&windows, restore))
         }

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use farshore_agent::fleet::Server;
+use farshore_agent::fleet::{Restore, Server};
 use farshore_agent::host::Host;
 use farshore_agent::postgres;
 use farshore_engines::postgresql::wire::Connection;
 use farshore_objects::Scoped;
-use farshore_types::{ErrorKind, Generation, Progress, ServiceId, SystemEntropy};
+use farshore_types::{ErrorKind, Generation, Progress, ServiceId, SystemEntropy, Target, TargetKind};
 use farshore_vault::Repository;
 use farshore_vault::care::retention::Keep;
 
@@ -71,6 +71,15 @@ fn a_stopped_and_removed_node_comes_back_with_its_last_commit_on_the_same_port()
     assert!(stock.backups[1].name == second.name && stock.windows.len() == 1, "one unbroken window: {stock:?}");
     let stale = fleet.stop(&id("life-1"), Generation(1)).unwrap_err();
     assert_eq!(stale.kind(), ErrorKind::Conflict);
+
+    // A database that was idle has no log that says so; whoever followed it knows.
+    let later = stock.windows[0].1.plus_micros(3_600_000_000);
+    let target = Target { kind: TargetKind::Time(later), inclusive: true };
+    let behind = |assured| Restore { target: target.clone(), assured, ..scene.latest("life-1") };
+    for assured in [None, Some(later.plus_micros(-1))] {
+        assert_eq!(fleet.check_restore(&behind(assured)).unwrap_err().kind(), ErrorKind::Invalid, "{assured:?}");
+    }
+    fleet.check_restore(&behind(Some(later))).unwrap();
 
     // The older one stays for as long as the newer one is damaged.
     let (pack, whole) = take_a_pack(&scene, "life-1");

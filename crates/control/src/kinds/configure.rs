@@ -21,7 +21,8 @@ struct Input {
 pub fn steps() -> Vec<Step<Control>> {
     vec![
         Step { name: "configure", act: configure, undo: Some(open) },
-        Step { name: "restart", act: restart, undo: Some(open) },
+        // The undo of the step before follows, and is the same.
+        Step { name: "restart", act: restart, undo: None },
         Step { name: "open", act: open, undo: None },
     ]
 }
@@ -45,7 +46,8 @@ fn open(step: &StepContext<Control>) -> Result<Done> {
     let id = step.service()?;
     Ok(Done::nothing().and(move |tx| {
         change(tx, &id, |service| {
-            if service.state == state::REBALANCING {
+            // Who powers it off shows it like that, too.
+            if service.state == state::REBALANCING && service.powered {
                 service.state = state::RUNNING.to_string();
             }
         })

@@ -291,3 +291,25 @@ fn a_region_that_returns_empty_is_shown_as_empty_at_once() {
     pass(&scene.control);
     assert_eq!(copy(&scene, &service.id).unwrap().condition, Condition::Complete);
 }
+
+#[test]
+fn what_a_copy_lacks_is_counted_while_its_region_is_away_and_not_when_it_is_left() {
+    let scene = Scene::with(|settings| settings.copy_grace = Duration::from_secs(3600));
+    let service = scene.running("pg-1", wanted());
+    pass(&scene.control);
+    let waiting = || {
+        let view = copy(&scene, &service.id).unwrap().view;
+        (view.waiting_backups, view.waiting_bytes > 0, view.oldest_waiting.is_some())
+    };
+    assert_eq!(waiting(), (0, false, false));
+    scene.hosts.down(&region("local-south"));
+    pass(&scene.control);
+    services::back_up(&scene.control, &scene.actor, PROJECT, "pg-1").unwrap();
+    scene.settle(&service.id);
+    pass(&scene.control);
+    assert_eq!(waiting(), (1, true, true));
+    let none = Patch { user_config: Some(json!({"additional_backup_regions": []})), ..Patch::default() };
+    services::update(&scene.control, &scene.actor, PROJECT, "pg-1", &none).unwrap();
+    scene.settle(&service.id);
+    assert_eq!(waiting(), (0, false, false), "nothing more is copied there");
+}

@@ -180,3 +180,43 @@ fn a_lost_service_that_was_being_powered_off_or_moved_elsewhere_is_moved_all_the
     scene.end(&service.id);
     is_in_south(&scene, &service, "instead of being powered off");
 }
+
+#[test]
+fn an_old_copy_that_is_no_longer_kept_is_no_goal_of_a_move_while_another_holds_more() {
+    let scene = Scene::with(|settings| {
+        let more = settings.regions.first().cloned();
+        settings.regions.extend(more.map(|one| crate::settings::Region { name: region("local-east"), ..one }));
+        settings.copy_change_wait = std::time::Duration::ZERO;
+        settings.copy_grace = std::time::Duration::from_secs(3600);
+    });
+    let service = scene.running("pg-1", wanted());
+    pass(&scene.control);
+    ask(&scene, &Patch { user_config: Some(json!({"additional_backup_regions": ["local-east"]})), ..Patch::default() })
+        .unwrap();
+    scene.settle(&service.id);
+    let pass_all = || {
+        pass(&scene.control);
+        (0..2).for_each(|_| reconcile::probe(&scene.control, &region("local-east")).unwrap());
+        reconcile::refresh(&scene.control, &region("local-east")).unwrap();
+    };
+    services::back_up(&scene.control, &scene.actor, PROJECT, "pg-1").unwrap();
+    scene.settle(&service.id);
+    pass_all();
+    scene.hosts.down(&region("local-north"));
+    pass_all();
+    let words = ["copy of service pg-1 in local-south is no longer kept", "ask with cloud local-east"];
+    refused(ask(&scene, &to_south()), ErrorKind::Invalid, &words);
+    let fork = json!({"service_to_fork_from": "pg-1"});
+    refused(scene.create("fork-1", fork), ErrorKind::Conflict, &["local-east (up to", "ask with cloud local-east"]);
+    // Where the better one is lost as well, the old one is better than none.
+    scene.hosts.down(&region("local-east"));
+    pass_all_but_east(&scene);
+    ask(&scene, &to_south()).unwrap();
+    scene.end(&service.id);
+    assert_eq!(scene.row(&service.id).region, "local-south");
+}
+
+fn pass_all_but_east(scene: &Scene) {
+    pass(&scene.control);
+    (0..2).for_each(|_| reconcile::probe(&scene.control, &region("local-east")).unwrap());
+}
