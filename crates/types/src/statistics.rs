@@ -47,11 +47,16 @@ pub const COLUMNS: [&str; 37] = [
     "wal_records",
 ];
 /// Rows of an answer, at most.
-pub const ROWS_MAX: u32 = 500;
+const ROWS_MAX: u32 = 500;
 /// Rows of an answer, if nobody says how many.
 const ROWS: u32 = 100;
 /// Longest part of a wrong order that is shown.
 const SHOWN_CHARS_MAX: usize = 64;
+
+/// Rows of an answer about queries when so many are asked for.
+pub fn rows(asked: Option<u32>) -> u32 {
+    asked.unwrap_or(ROWS).min(ROWS_MAX)
+}
 
 /// Which way an order goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -127,9 +132,9 @@ pub struct Page {
 }
 
 impl Page {
-    /// At most `limit` rows, bounded by [`ROWS_MAX`], after so many others.
+    /// At most `limit` rows, bounded as [`rows`] says, after so many others.
     pub fn new(limit: Option<u32>, offset: Option<u32>, order: Order) -> Page {
-        Page { limit: limit.unwrap_or(ROWS).min(ROWS_MAX), offset: offset.unwrap_or(0), order }
+        Page { limit: rows(limit), offset: offset.unwrap_or(0), order }
     }
 
     /// Rows at most.

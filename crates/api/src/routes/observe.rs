@@ -3,7 +3,7 @@
 use farshore_control::services;
 use farshore_types::Result;
 use farshore_types::access::Permission;
-use farshore_types::statistics::{Order, Page};
+use farshore_types::statistics::{Order, Page, rows};
 
 use crate::call::Call;
 use crate::route::{Access, Method, Route, route};
@@ -19,10 +19,6 @@ const STATISTICS: &str = "/v1/project/{project}/service/{service}/pg/query/stats
 const RESET: &str = "/v1/project/{project}/service/{service}/query/stats/reset";
 /// Lines of a log that are looked at: older ones are in the file on the host.
 const LINES_READ_MAX: usize = 10_000;
-/// Queries of an answer, at most.
-const QUERIES_MAX: usize = 500;
-/// Queries of an answer, if nobody says how many.
-const QUERIES: u32 = 100;
 
 pub(super) fn routes() -> Vec<Route> {
     let data = Access::Project(Permission::DataWrite);
@@ -73,7 +69,7 @@ fn metrics(call: &Call, asked: MetricRequest) -> Result<MetricsAnswer> {
 }
 
 fn activity(call: &Call, asked: QueryRequest) -> Result<QueriesAnswer> {
-    let limit = usize::try_from(asked.limit.unwrap_or(QUERIES)).unwrap_or(QUERIES_MAX).min(QUERIES_MAX);
+    let limit = usize::try_from(rows(asked.limit)).unwrap_or_default();
     Ok(QueriesAnswer { queries: services::queries(call.control()?, call.project()?, call.service()?, limit)? })
 }
 

@@ -2,57 +2,26 @@
 //! nothing else. Each verb can be made to fail.
 
 mod inside;
+mod machines;
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use farshore_types::{
-    Clock, Error, ErrorKind, Generation, Progress, RegionName, Result, ServiceId, TargetKind, Timestamp,
-};
+use farshore_types::{Clock, Error, ErrorKind, Generation, Progress, RegionName, Result, ServiceId, TargetKind};
 
 use super::{
     BackupReport, Change, CopyOrder, CopyView, Extension, Hosts, Inhabitants, Keep, LogLine, NodeAddress, NodeOrder,
     NodeState, NodeView, Query, RestoreOrder, RestoreReport, Stock, StoredBackup,
 };
 
-use inside::Inside;
+use machines::Inner;
 
 /// Bytes of every backup.
 pub const BACKUP_BYTES: u64 = 24 << 20;
-/// The port of the first node; each further one has the next.
-const FIRST_PORT: u16 = 20_000;
 
 /// The hosts.
 pub struct FakeHosts {
     clock: Arc<dyn Clock>,
     inner: Mutex<Inner>,
-}
-
-#[derive(Default)]
-struct Inner {
-    nodes: BTreeMap<ServiceId, Node>,
-    generations: BTreeMap<ServiceId, u64>,
-    stocks: BTreeMap<(RegionName, ServiceId), Kept>,
-    failing: BTreeMap<&'static str, ErrorKind>,
-    unanswered: BTreeSet<&'static str>,
-    ports: u16,
-    down: BTreeSet<RegionName>,
-    copies: BTreeMap<(RegionName, ServiceId), CopyOrder>,
-}
-
-struct Node {
-    order: NodeOrder,
-    port: u16,
-    state: NodeState,
-    breaks: u64,
-    inside: Inside,
-    log: Vec<LogLine>,
-}
-
-#[derive(Clone, Default)]
-struct Kept {
-    stock: Stock,
-    inside: Inside,
 }
 
 impl FakeHosts {
@@ -131,56 +100,6 @@ impl FakeHosts {
             Some(kind) => Err(Error::new(*kind, format!("{verb} fails as a test asked"))),
             None => Ok(inner),
         }
-    }
-}
-
-impl Inner {
-    fn must_be_up(&self, region: &RegionName) -> Result<()> {
-        match self.down.contains(region) {
-            true => Err(Error::transient(format!("region {region} is down"))),
-            false => Ok(()),
-        }
-    }
-
-    /// The end of a verb that did its work.
-    fn answer<T>(&self, verb: &'static str, answer: T) -> Result<T> {
-        match self.unanswered.contains(verb) {
-            true => Err(Error::transient(format!("the answer of {verb} is lost as a test asked"))),
-            false => Ok(answer),
-        }
-    }
-
-    fn node_must_be_up(&self, service: &ServiceId) -> Result<()> {
-        self.nodes.get(service).map_or(Ok(()), |node| self.must_be_up(&node.order.region))
-    }
-
-    fn fence(&mut self, service: &ServiceId, generation: Generation) -> Result<()> {
-        let seen = self.generations.entry(service.clone()).or_default();
-        if generation.0 < *seen {
-            return Err(Error::conflict(format!("generation {generation} of {service} was replaced")));
-        }
-        *seen = generation.0;
-        Ok(())
-    }
-
-    fn place(&mut self, order: &NodeOrder, inside: Option<Inside>, now: Timestamp) -> NodeAddress {
-        self.ports += 1;
-        let fresh = FIRST_PORT + self.ports;
-        let known = self.nodes.remove(&order.service);
-        let port = order.port.or(known.as_ref().map(|node| node.port)).unwrap_or(fresh);
-        let (before, mut log) = known.map(|node| (node.inside, node.log)).unwrap_or_default();
-        for (unit, text) in [("farshore-agent", "the server is started"), ("postgresql", "LOG:  ready")] {
-            log.push(LogLine { at: now, unit: unit.to_string(), text: text.to_string() });
-        }
-        let inside = inside.unwrap_or(before);
-        let node = Node { order: order.clone(), port, state: NodeState::Ready, breaks: 0, inside, log };
-        self.nodes.insert(order.service.clone(), node);
-        NodeAddress { host: "127.0.0.1".to_string(), port, version: format!("{}.0", order.major) }
-    }
-
-    fn ready(&mut self, service: &ServiceId) -> Result<&mut Node> {
-        let node = self.nodes.get_mut(service).filter(|node| node.state == NodeState::Ready);
-        node.ok_or_else(|| Error::conflict(format!("the server of {service} does not run")))
     }
 }
 

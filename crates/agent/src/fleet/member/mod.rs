@@ -4,6 +4,7 @@
 
 mod backing;
 mod ending;
+mod restoring;
 mod tending;
 
 use std::collections::VecDeque;
@@ -14,7 +15,7 @@ use std::time::Duration;
 
 use farshore_engines::postgresql::provision::{Installation, candidates, version_program};
 use farshore_engines::postgresql::wire::Connection;
-use farshore_types::{Error, ErrorKind, Generation, Progress, Result, ServiceId, Timestamp};
+use farshore_types::{Error, ErrorKind, Generation, Result, ServiceId, Timestamp};
 use farshore_vault::Vault;
 use farshore_vault::journal::WAL;
 
@@ -23,14 +24,14 @@ use super::ground::{Ground, order_file};
 use super::measure::Measured;
 use super::observe::{self, Observed};
 use super::order::Order;
-use super::report::{Address, Recovered, Restore};
+use super::report::Address;
 use super::restarts::Restarts;
 use super::turn::Turn;
-use super::{accounts, locales, stock};
+use super::{accounts, stock};
 use crate::host::Host;
 use crate::postgres::{self, Node, Spec};
 use crate::tasks::archiving::{self, Archiving};
-use crate::tasks::fork::{self, Fork, Left};
+use crate::tasks::fork;
 
 /// How long a start may take; crash recovery is part of it.
 const START_PATIENCE: Duration = Duration::from_secs(600);
@@ -108,57 +109,6 @@ impl Member {
             state.node = Some(postgres::provision(&spec, &state.host)?);
         }
         self.run(&mut state, certificate)
-    }
-
-    /// See [`super::Fleet::restore`].
-    pub fn restore(
-        &self,
-        order: &Order,
-        certificate: &Certificate<'_>,
-        restore: &Restore,
-        progress: &Progress,
-    ) -> Result<Recovered> {
-        let mut state = self.take(order.generation)?;
-        state.order = order.clone();
-        if let Some(node) = &state.node {
-            let what = format!("service {} has a node on port {} already", self.service, node.port());
-            return Err(Error::conflict(what).hint("remove it first"));
-        }
-        let spec = self.spec(&state)?;
-        let port = spec.port.map_or_else(|| crate::place::free_port(&spec.taken_ports, &*state.host.entropy), Ok)?;
-        let host = state.host.clone();
-        let fork = Fork {
-            vault: stock::open(&self.ground, &restore.region, &restore.source)?,
-            backup: restore.backup.clone(),
-            target: stock::goal(&self.ground, restore)?,
-            volume: self.volume.clone(),
-            installation: spec.installation,
-            port,
-            superuser: SUPERUSER.to_string(),
-            binary: self.ground.binary.clone(),
-            workers: self.ground.workers,
-            // It recovers with modest sizes; those of the order count from its next start.
-            left: Left::Stopped,
-            host: &host,
-        };
-        let opened = match fork.run(progress) {
-            // It was open already, and whoever made it died before that was recorded: nobody else has seen it, so it is made anew.
-            Err(error) if error.kind() == ErrorKind::Conflict && fork::is_unfinished(&self.volume)? => {
-                self.clear(&state.host)?;
-                fork.run(progress)?
-            }
-            outcome => outcome?,
-        };
-        state.node = Some(postgres::adopt(&self.volume, &state.host)?);
-        let address = self.run(&mut state, certificate)?;
-        self.tell_locales(&state);
-        Ok(Recovered {
-            address,
-            backup: opened.window.name.id.to_string(),
-            reached: (opened.timeline, opened.reached),
-            window_end: opened.window.reach.to_time,
-            work: (opened.restored_bytes, opened.segments, opened.seconds.0, opened.seconds.1),
-        })
     }
 
     /// See [`super::Fleet::catch_up`].
@@ -310,18 +260,6 @@ impl Member {
         self.tell(format!("the server runs on port {}, its log is archived", address.port));
         self.show(state);
         Ok(address)
-    }
-
-    /// Says what this host's locales mean for its databases. Never a reason to give a restore up: the server runs, most of it can be used.
-    fn tell_locales(&self, state: &State) {
-        let Some(node) = &state.node else { return };
-        match locales::troubles(node, &self.ground.host.clock) {
-            Ok(troubles) => troubles.into_iter().for_each(|trouble| {
-                tracing::warn!(service = %self.service, "{trouble}");
-                self.tell(trouble);
-            }),
-            Err(error) => tracing::info!(service = %self.service, %error, "its databases' locales were not looked at"),
-        }
     }
 
     fn archive(&self, state: &mut State) -> Result<()> {

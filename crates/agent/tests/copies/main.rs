@@ -2,18 +2,18 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "test helpers fail the test")]
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+mod stores;
+
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use bytes::Bytes;
-use farshore_agent::copies::{Copied, Copies, CopyOrder, Ground, Known, Origin, Paths};
-use farshore_objects::layers::{Deadline, Gate, Shutter, ShutterState};
-use farshore_objects::{Bucket, ObjectInfo, ObjectStore, Scoped};
+use farshore_agent::copies::{Copied, Copies, CopyOrder, Ground, Known};
+use farshore_objects::layers::{Budget, Shutter, ShutterState, Throttle};
+use farshore_objects::{Bucket, ObjectStore, Scoped};
 use farshore_types::snapshot::{SourceFile, SourceKind};
 use farshore_types::{
-    Clock, Error, Generation, Position, Progress, Result, ServiceId, SessionId, SystemClock, SystemEntropy, Timeline,
-    Timestamp,
+    Clock, Generation, Position, Progress, ServiceId, SessionId, SystemClock, SystemEntropy, Timeline, Timestamp,
 };
 use farshore_vault::backup::{self, Bounds, Closing, Request};
 use farshore_vault::care::retention::Keep;
@@ -25,121 +25,10 @@ use farshore_vault::names::ManifestName;
 use farshore_vault::session::{Announcement, Session};
 use farshore_vault::{Identity, Repository, Vault};
 
+use stores::Regions;
+
 const PATIENCE: Duration = Duration::from_secs(60);
 const SERVICE: &str = "pg-1";
-/// How long a store may take for one answer.
-const STORE_PATIENCE: Duration = Duration::from_millis(300);
-
-/// How slow the second region is.
-#[derive(Debug, Default)]
-struct Slow {
-    /// What each call takes.
-    call_ms: AtomicU64,
-    /// Of so many calls one takes longer than anybody waits; zero: none.
-    late_every: AtomicU64,
-    calls: AtomicU64,
-    /// Whether nothing more can be put.
-    full: AtomicBool,
-    /// Puts that were carried out.
-    puts: AtomicU64,
-}
-
-impl Slow {
-    fn drag(&self) {
-        let call_ms = self.call_ms.load(Ordering::SeqCst);
-        let (calls, every) = (self.calls.fetch_add(1, Ordering::SeqCst), self.late_every.load(Ordering::SeqCst));
-        let late = every > 0 && calls % every == every - 1;
-        let length = if late { STORE_PATIENCE * 2 } else { Duration::from_millis(call_ms) };
-        if !length.is_zero() {
-            SystemClock::new().pause(length);
-        }
-    }
-}
-
-/// A store that is slow and not dead.
-#[derive(Debug)]
-struct Dragging {
-    inner: Arc<dyn ObjectStore>,
-    slow: Arc<Slow>,
-}
-
-impl ObjectStore for Dragging {
-    fn put_new(&self, name: &str, body: Bytes) -> Result<()> {
-        self.slow.drag();
-        if self.slow.full.load(Ordering::SeqCst) {
-            return Err(Error::transient("there is no room"));
-        }
-        self.inner.put_new(name, body)?;
-        self.slow.puts.fetch_add(1, Ordering::SeqCst);
-        Ok(())
-    }
-
-    fn get(&self, name: &str) -> Result<Bytes> {
-        self.slow.drag();
-        self.inner.get(name)
-    }
-
-    fn get_range(&self, name: &str, range: std::ops::Range<u64>) -> Result<Bytes> {
-        self.slow.drag();
-        self.inner.get_range(name, range)
-    }
-
-    fn head(&self, name: &str) -> Result<ObjectInfo> {
-        self.slow.drag();
-        self.inner.head(name)
-    }
-
-    fn list(&self, prefix: &str, each: &mut dyn FnMut(ObjectInfo) -> Result<()>) -> Result<()> {
-        self.slow.drag();
-        self.inner.list(prefix, each)
-    }
-
-    fn delete(&self, name: &str) -> Result<()> {
-        self.slow.drag();
-        self.inner.delete(name)
-    }
-}
-
-/// Two regions, a service in the first one, and how often its key was asked for.
-struct Regions {
-    slow: Arc<Slow>,
-    first: Arc<dyn ObjectStore>,
-    second: Mutex<Arc<dyn ObjectStore>>,
-    shutters: [Arc<Shutter>; 2],
-    known: Mutex<Option<Known>>,
-    admitted: AtomicU64,
-}
-
-impl Regions {
-    fn gated(&self, store: &Arc<dyn ObjectStore>, side: usize) -> Arc<dyn ObjectStore> {
-        let store: Arc<dyn ObjectStore> = match side {
-            0 => store.clone(),
-            _ => Arc::new(Dragging { inner: store.clone(), slow: self.slow.clone() }),
-        };
-        let gate = Arc::new(Gate::new(store, self.shutters[side].clone()));
-        Arc::new(Deadline::new(gate, Arc::new(SystemClock::new()), STORE_PATIENCE))
-    }
-}
-
-impl Origin for Regions {
-    fn paths(&self, _: &CopyOrder) -> Result<Paths> {
-        let source = self.gated(&self.first, 0);
-        let target = self.gated(&self.second.lock().unwrap(), 1);
-        Ok(Paths { log: source.clone(), bulk: source, target, budget: None })
-    }
-
-    fn admit(&self, _: &CopyOrder) -> Result<()> {
-        self.admitted.fetch_add(1, Ordering::SeqCst);
-        match self.shutters[0].state() {
-            ShutterState::Open => Ok(()),
-            _ => Err(Error::transient("the first region's agent is away")),
-        }
-    }
-
-    fn known(&self, _: &ServiceId) -> Option<Known> {
-        self.known.lock().unwrap().clone()
-    }
-}
 
 struct Scene {
     regions: Arc<Regions>,
@@ -162,7 +51,8 @@ impl Scene {
         let vault = Vault::create(scoped(&first), &service, &identity.recipients(), &SystemEntropy).unwrap();
         let (second, known, admitted) = (Mutex::new(second), Mutex::default(), AtomicU64::new(0));
         let slow = Arc::default();
-        let regions = Arc::new(Regions { slow, first, second, shutters, known, admitted });
+        let budget = Arc::new(Budget::new(Arc::new(SystemClock::new()), None));
+        let regions = Arc::new(Regions { slow, first, second, shutters, known, admitted, budget });
         let (clock, entropy) = (Arc::new(SystemClock::new()), Arc::new(SystemEntropy));
         let copies = Copies::new(Ground { origin: regions.clone(), workers: 1, clock, entropy });
         let scene = Scene { regions, vault, copies, shipped: Mutex::new(0) };
@@ -288,6 +178,30 @@ fn whichever_side_is_away_or_hangs_the_copy_says_so_and_goes_on_afterwards() {
         scene.wait("it no longer rests", |view| view.paused.is_none());
     }
     assert_eq!(scene.held(), 1500);
+}
+
+#[test]
+fn the_log_waits_for_no_bandwidth() {
+    let scene = Scene::new();
+    scene.wait("it follows", |view| view.followed && view.compared);
+    scene.regions.budget.set_rate(Some(1));
+    // Hours of debt, for whatever takes the way of backups.
+    let north =
+        Throttle::sharing(scene.regions.first.clone(), Arc::new(SystemClock::new()), scene.regions.budget.clone());
+    std::thread::spawn(move || north.put_new("debt", vec![0; 10_000].into()));
+    while scene.regions.budget.waits() == 0 {
+        SystemClock::new().pause(Duration::from_millis(10));
+    }
+    scene.back_up();
+    // Begun anew, as after every so many rounds: both sides are opened again.
+    scene.copies.keep(&scene.order("east")).unwrap();
+    let moment = scene.ship(1000);
+    scene.wait("the log arrives", |view| view.complete == Some(moment));
+    assert_eq!(scene.held(), 1000);
+    let held = || Repository::open(scoped(&scene.regions.second.lock().unwrap())).unwrap().backups().unwrap().len();
+    assert_eq!(held(), 0, "what is no log waits");
+    scene.regions.budget.set_rate(None);
+    scene.wait("the backup arrives", |_| held() == 1);
 }
 
 #[test]
