@@ -37,11 +37,13 @@ pub fn trust_catalog_alone(connection: &mut Connection) -> Result<()> {
     connection.query("SET search_path = pg_catalog").map(drop).doing("prepare", "a session of the superuser")
 }
 
-/// Makes the administrator and its database, or gives an existing administrator this password.
+/// Makes the administrator and its database, or gives an existing administrator this password. The superuser, who asks for it, has no
+/// password any more: it comes in over the socket alone, and what it had may be that of the cluster from which this one was restored.
 pub fn found(connection: &mut Connection, major: u32, founders: &Founders<'_>) -> Result<()> {
     let role = name(founders.administrator)?;
     let creates = if major >= SAFE_CREATEROLE { "CREATEROLE" } else { "NOCREATEROLE" };
     set_password(connection, founders.administrator, founders.password)?;
+    connection.query("ALTER ROLE CURRENT_USER PASSWORD NULL").doing("take the password of", "the superuser")?;
     let rights = format!("ALTER ROLE {role} NOSUPERUSER CREATEDB {creates} NOREPLICATION NOBYPASSRLS LOGIN");
     connection.query(&rights).doing("give rights to", founders.administrator)?;
     let mut watch = vec!["pg_monitor", "pg_signal_backend"];

@@ -49,6 +49,8 @@ fn the_administrator_owns_its_databases_and_reaches_no_files_or_programs() {
             let error = session.query(refused).expect_err(refused);
             assert_eq!(sqlstate(&error), Some("42501"), "{refused}: {error}");
         }
+        let with_password = "SELECT string_agg(rolname, ' ') FROM pg_authid WHERE rolpassword IS NOT NULL";
+        assert_eq!(superuser.one_value(with_password).unwrap().as_deref(), Some("avnadmin"), "no way in for another");
         assert_eq!(admin::users(&mut superuser, "postgres").unwrap(), ["avnadmin"]);
         let names: Vec<String> = admin::databases(&mut superuser).unwrap().into_iter().map(|one| one.name).collect();
         assert_eq!(names, ["defaultdb", "more"]);
