@@ -38,7 +38,7 @@ impl Node {
     }
 
     /// Notes that the server answers, having been started with what it is configured with.
-    pub(super) fn prove(&mut self) -> Result<()> {
+    pub fn prove(&mut self) -> Result<()> {
         let configured = Some(self.configured());
         if self.record.proven == configured {
             return Ok(());

@@ -273,10 +273,11 @@ impl Fork<'_> {
         Err(Error::corrupt(what).hint("the fork is not to be used; `farshore vault verify` checks the journal"))
     }
 
-    /// Recovery is over: its settings must not be used again.
+    /// Recovery is over: its settings must not be used again. The others are known to work.
     fn settle(&self, node: &mut Node) -> Result<()> {
         node.leave_recovery()?;
-        node.reload()
+        node.reload()?;
+        node.prove()
     }
 }
 

@@ -1,6 +1,7 @@
 //! Settings with which a server does not start: it runs on with those that it had.
 
-use farshore_types::{ErrorKind, Generation, ServiceId};
+use farshore_agent::fleet::Order;
+use farshore_types::{ErrorKind, Generation, Progress, ServiceId};
 
 use crate::support::{CERTIFICATE, Scene, sql};
 
@@ -44,4 +45,31 @@ fn a_server_that_does_not_start_with_changed_settings_runs_with_the_former_ones_
     });
     fleet.stop(&service, Generation(6)).unwrap();
     fleet.remove(&service, Generation(6)).unwrap();
+}
+
+#[test]
+fn a_restored_server_that_does_not_start_with_what_was_ordered_runs_and_says_so_until_it_is_corrected() {
+    let scene = Scene::new();
+    let fleet = scene.fleet();
+    let source: ServiceId = "source-1".parse().unwrap();
+    fleet.provision(&scene.order("source-1", 1), &CERTIFICATE).unwrap();
+    sql(&fleet, "source-1", "CREATE TABLE t AS SELECT 1 AS i");
+    fleet.take_backup(&source, Generation(1), "run-1", &Progress::default()).unwrap();
+    let again: ServiceId = "again-1".parse().unwrap();
+    let mut order = scene.order("again-1", 1);
+    order.settings = vec![("shared_preload_libraries".to_string(), "no_such".to_string())];
+    fleet.restore(&order, &CERTIFICATE, &scene.latest("source-1"), &Progress::default()).unwrap();
+    assert_eq!(sql(&fleet, "again-1", "SELECT count(*)::text FROM t"), "1");
+    let trouble = fleet.observe(&again).unwrap().trouble.unwrap_or_default();
+    assert!(trouble.contains("does not start with the changed settings") && trouble.contains("no_such"), "{trouble}");
+    order = Order { generation: Generation(2), settings: vec![("work_mem".to_string(), "9MB".to_string())], ..order };
+    fleet.provision(&order, &CERTIFICATE).unwrap();
+    fleet.restart(&again, Generation(2)).unwrap();
+    assert_eq!(sql(&fleet, "again-1", "SHOW work_mem"), "9MB");
+    let trouble = fleet.observe(&again).unwrap().trouble.unwrap_or_default();
+    assert!(!trouble.contains("changed settings"), "{trouble}");
+    for service in [&source, &again] {
+        fleet.stop(service, Generation(2)).unwrap();
+        fleet.remove(service, Generation(2)).unwrap();
+    }
 }

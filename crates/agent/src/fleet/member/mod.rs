@@ -108,7 +108,8 @@ impl Member {
             spec.check(&state.host.engines)?;
             state.node = Some(postgres::provision(&spec, &state.host)?);
         }
-        self.run(&mut state, certificate)
+        let (address, started) = self.run(&mut state, certificate)?;
+        started.map(|()| address)
     }
 
     /// See [`super::Fleet::catch_up`].
@@ -243,8 +244,9 @@ impl Member {
         Err(Error::conflict(what).hint("restore it"))
     }
 
-    /// What every node has, made or restored: certificate, configuration, a running server, an archiver.
-    fn run(&self, state: &mut State, certificate: &Certificate<'_>) -> Result<Address> {
+    /// What every node has, made or restored: certificate, configuration, a running server, an archiver. Where its server does not start
+    /// with what was ordered and runs with what is known to work, that is said beside.
+    fn run(&self, state: &mut State, certificate: &Certificate<'_>) -> Result<(Address, Result<()>)> {
         let networks = state.order.networks.clone();
         certificate.write(&self.volume, &state.host.engines)?;
         let (sizes, settings) = (state.order.sizes.clone(), state.order.settings.clone());
@@ -253,13 +255,20 @@ impl Member {
         // What a full disk had changed was just written over: it is looked at again.
         state.measured = Measured::default();
         let node = state.node.as_mut().ok_or_else(|| self.absent())?;
-        node.start_or_return(START_PATIENCE)?;
+        let started = node.start_or_return(START_PATIENCE);
+        let started = match started {
+            Err(error) if node.refused().is_ok() || !node.is_alive()? => return Err(error),
+            started => started,
+        };
         let installation = node.installation();
         let address = Address { port: node.port(), version: installation.version, major: installation.major };
         self.archive(state)?;
         self.tell(format!("the server runs on port {}, its log is archived", address.port));
+        if let Err(error) = &started {
+            self.tell(error.to_string());
+        }
         self.show(state);
-        Ok(address)
+        Ok((address, started))
     }
 
     fn archive(&self, state: &mut State) -> Result<()> {
@@ -293,7 +302,8 @@ impl Member {
         let full = state.measured.full.then(|| {
             format!("the disk of service {} is full: new transactions may only read; give it more", self.service)
         });
-        observed.trouble = full.or(state.trouble.clone()).or(observed.trouble);
+        let refused = || state.node.as_ref().and_then(|node| node.refused().err()).map(|error| error.to_string());
+        observed.trouble = full.or(state.trouble.clone()).or(observed.trouble).or_else(refused);
         (observed.disk_bytes, observed.figures) = (state.measured.disk_bytes, state.measured.figures.clone());
         observed.figures.insert("at_risk_s".to_string(), observed.at_risk_s);
         *lock(&self.shown) = observed;

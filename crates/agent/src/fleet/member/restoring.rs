@@ -51,7 +51,8 @@ impl Member {
             outcome => outcome?,
         };
         state.node = Some(postgres::adopt(&self.volume, &state.host)?);
-        let address = self.run(&mut state, certificate)?;
+        // Data that can be used are worth more than settings: what is wrong with those is shown until they are corrected.
+        let (address, _) = self.run(&mut state, certificate)?;
         self.tell_locales(&state);
         Ok(Recovered {
             address,
