@@ -53,3 +53,38 @@ pub fn try_sql(uri: &str, statement: &str) -> Result<String, String> {
 pub fn sql(uri: &str, statement: &str) -> String {
     try_sql(uri, statement).unwrap_or_else(|error| panic!("{statement}: {error}"))
 }
+
+/// pgbench, which goes on until its server is gone or it is dropped: an account, a teller, a branch and a line of history in each
+/// transaction.
+pub struct Pgbench(Child);
+
+impl Pgbench {
+    pub fn begin(uri: &str) -> Pgbench {
+        let made = pgbench(uri).args(["--initialize", "--quiet"]).output().unwrap();
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        Pgbench(pgbench(uri).args(["--client=2", "--time=3600"]).spawn().unwrap())
+    }
+
+    /// How many transactions are there. Every one is there whole: money is only moved, so all sums are the same.
+    pub fn counted(uri: &str) -> u64 {
+        let sums = "SELECT concat_ws(' ', (SELECT sum(abalance) FROM pgbench_accounts), (SELECT sum(tbalance) FROM pgbench_tellers),
+                    (SELECT sum(bbalance) FROM pgbench_branches), (SELECT coalesce(sum(delta), 0) FROM pgbench_history))";
+        let sums = sql(uri, sums);
+        let sums: Vec<&str> = sums.split(' ').collect();
+        assert!(sums.len() == 4 && sums.iter().all(|sum| *sum == sums[0]), "a transaction is there in part: {sums:?}");
+        sql(uri, "SELECT count(*) FROM pgbench_history").parse().unwrap()
+    }
+}
+
+impl Drop for Pgbench {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn pgbench(uri: &str) -> Command {
+    let mut command = Command::new("pgbench");
+    command.arg(uri).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    command
+}

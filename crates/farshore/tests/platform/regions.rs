@@ -10,7 +10,7 @@ use std::thread::JoinHandle;
 use farshore_types::{Clock, SystemClock, Timestamp};
 use serde_json::{Value, json};
 
-use super::client::sql;
+use super::client::{Pgbench, sql};
 use super::lost::{Acknowledged, commit};
 use super::site::{Site, below, pause, text, times};
 use super::support::{installed, wait_until};
@@ -122,25 +122,45 @@ pub fn moment(value: &Value) -> i64 {
     text(value).parse::<Timestamp>().unwrap().micros()
 }
 
-/// Loses the region under load; in every second round the copier dies with the platform in between.
+/// Who dies while copies are made.
+fn kill_copier(site: &mut Site, shop: &str, round: u32) {
+    match round % 3 {
+        // Nobody.
+        1 => return,
+        // The platform with all agents.
+        2 => {
+            site.kill();
+            pause(below(LOAD_MS));
+            site.start();
+        }
+        // The agent that pulls, with its store.
+        _ => {
+            site.fail("local-south");
+            site.await_region("local-south", "down");
+            pause(below(LOAD_MS));
+            site.let_return("local-south");
+        }
+    }
+    wait_until("the copy goes on", || site.copy(shop)["lag_seconds"].as_f64().is_some_and(|lag| lag < 30.0));
+    pause(below(LOAD_MS));
+}
+
+/// Loses the region under load: two clients of pgbench, and one that notes what was acknowledged and when.
 fn lose_region(site: &mut Site, round: u32) {
     let (shop, again) = (format!("shop-{round}"), format!("again-{round}"));
-    let load = Load::begin(&site.copied(&shop, "local-north", "local-south"));
-    wait_until("the client commits", || load.committed() > 0);
+    let uri = site.copied(&shop, "local-north", "local-south");
+    let (pgbench, load) = (Pgbench::begin(&uri), Load::begin(&uri));
+    wait_until("the clients commit", || load.committed() > 0 && Pgbench::counted(&uri) > 0);
+    let copied = now_us();
+    wait_until("the copy has what pgbench began with", || moment(&site.copy(&shop)["newest_moment"]) > copied);
     pause(below(LOAD_MS));
-    if round.is_multiple_of(2) {
-        site.kill();
-        pause(below(LOAD_MS));
-        site.start();
-        let known = || site.copy(&shop)["lag_seconds"].as_f64().is_some_and(|lag| lag < 30.0);
-        wait_until("the copy goes on", known);
-        pause(below(LOAD_MS));
-    }
+    kill_copier(site, &shop, round);
     let before = moment(&site.copy(&shop)["newest_moment"]);
     site.fail("local-north");
     wait_until("its servers are killed", || site.servers(&site.id(&shop)) == 0);
     let lost_us = now_us();
     let (sent, acknowledged) = load.end();
+    drop(pgbench);
     site.destroy("local-north");
     site.await_region("local-north", "down");
     let copy = site.copy(&shop);
@@ -158,9 +178,10 @@ fn lose_region(site: &mut Site, round: u32) {
     let loss_s = missing.first().map_or(0.0, |(_, at)| (lost_us - **at) as f64 / 1e6);
     assert!(loss_s <= lag_s, "{loss_s} s were lost, {lag_s} s were reported");
     println!(
-        "round {round}: {} rows acknowledged, {} lost, {loss_s:.2} s; {lag_s:.2} s reported",
+        "round {round}: {} rows acknowledged, {} lost, {loss_s:.2} s; {lag_s:.2} s reported; {} transactions of pgbench",
         acknowledged.len(),
-        missing.len()
+        missing.len(),
+        Pgbench::counted(&uri)
     );
 
     for name in [&shop, &again] {
