@@ -75,12 +75,23 @@ class BackupRegions(Case):
                                *typed("local-north"), saying="There is no other region of provider far")
         self.assertEqual(self.config()[OPTION], [])
 
-    def test_a_service_that_runs_is_not_moved(self):
+    def test_a_service_that_runs_moves_and_its_backups_stay_where_they_are(self):
         name = self.shared()
+        uri, rows = self.service(name)["service_uri"], self.write_rows(name, 10)
         beginning = f"command failed: UserError: Service '{PROJECT}/{name}' update failed: "
-        self.fails("service", "update", name, "--cloud", "local-south",
-                   saying=(beginning, "cannot be moved to local-south while it runs", "Fork it"))
-        self.assertEqual(self.service(name)["cloud_name"], "local-north")
+        self.fails("service", "update", name, "--cloud", "mars-1", saying=(beginning, "mars-1"))
+        for cloud in ("local-south", "local-north"):
+            self.update("--cloud", cloud)
+            self.assertIn(self.service(name)["state"], ("REBALANCING", "REBUILDING"))
+            self.ready(name)
+            found = self.service(name)
+            self.assertEqual((found["cloud_name"], found["service_uri"]), (cloud, uri))
+            self.assertEqual(self.fingerprint(name), rows)
+            places = {one["storage_location"] for one in self.ok("service", "backup-list", name, "--json").json}
+            self.assertEqual(places, {"local-north"})
+        events = self.ok("events", "--json", "-n", "100").json
+        moves = [one for one in events if one["service_name"] == name and one["event_type"] == "service_region_move"]
+        self.assertEqual(len(moves), 2)
 
 
 class LostRegion(Case):

@@ -33,8 +33,10 @@ pub fn must_have_what_is_used(store: &Store, settings: &Settings) -> Result<()> 
             if Plan::find(&plans_of(settings, service_type), service_type, &service.plan).is_err() {
                 lacking.entry(format!("plan {}", service.plan)).or_default().push(service.name.clone());
             }
-            if settings.region(&service.region).is_err() {
-                lacking.entry(format!("region {}", service.region)).or_default().push(service.name);
+            for region in [Some(&service.region), service.backup_region.as_ref()].into_iter().flatten() {
+                if settings.region(region).is_err() {
+                    lacking.entry(format!("region {region}")).or_default().push(service.name.clone());
+                }
             }
         }
     }

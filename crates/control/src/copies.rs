@@ -10,8 +10,9 @@ use farshore_types::{Error, RegionName, Result, Timestamp};
 use serde_json::{Map, Value, json};
 
 use crate::hosts::{CopyView, NodeState, NodeView};
-use crate::policy::copies::{Known, OPTION, may_change};
+use crate::policy::copies::{Known, OPTION, check, may_change};
 use crate::service::state;
+use crate::settings::{Region, Settings};
 use crate::upkeep::config;
 use crate::{Control, departed, events};
 
@@ -75,11 +76,11 @@ pub fn untangled(options: &Value) -> Value {
     options
 }
 
-/// A fork takes its source's further regions over, but for the one that it lives in itself.
-pub fn inherited(options: &Map<String, Value>, own: &RegionName) -> Map<String, Value> {
+/// A fork takes its source's further regions over, but for those that it may not have where it is itself.
+pub fn inherited(settings: &Settings, options: &Map<String, Value>, own: &Region) -> Map<String, Value> {
     let mut options = options.clone();
     if let Some(Value::Array(items)) = options.get_mut(OPTION) {
-        items.retain(|item| item.as_str() != Some(own.as_str()));
+        items.retain(|item| item.as_str().is_some_and(|name| check(settings, own, &[name]).is_ok()));
     }
     options
 }
@@ -142,7 +143,7 @@ fn shown(control: &Control, service: &Service, row: Copy) -> Result<Shown> {
     let (backups, windows, first) = control.store.read(|tx| {
         let backups = backups::of_region(tx, &service.id, &row.region, BACKUPS_MAX)?;
         let windows = windows::of_region(tx, &service.id, &row.region, BACKUPS_MAX)?;
-        Ok((backups, windows, backups::of_region(tx, &service.id, &service.region, 1)?))
+        Ok((backups, windows, backups::of_region(tx, &service.id, service.stored_in(), 1)?))
     })?;
     let down = |region: &str| {
         let down = control.regions.down(region)?;
@@ -156,7 +157,7 @@ fn shown(control: &Control, service: &Service, row: Copy) -> Result<Shown> {
     };
     // Before the first backup there is nothing to be copied, and perhaps nothing to be read: nothing is wrong with that.
     let looked_paused = looked.paused.clone().filter(|_| !first.is_empty());
-    let paused = down(&row.region).or_else(|| down(&service.region)).or(looked_paused);
+    let paused = down(&row.region).or_else(|| down(service.stored_in())).or(looked_paused);
     let paused = match row.ends_at {
         Some(at) => Some(format!("{} is no longer a backup region: this copy is deleted at {at}", row.region)),
         None => paused,
@@ -194,7 +195,7 @@ fn shown(control: &Control, service: &Service, row: Copy) -> Result<Shown> {
 
 /// Backups of the first region that a copy lacks, as both were seen last; those that are older than everything in it are no longer wanted.
 fn missing(control: &Control, service: &Service, held: &[backups::Backup]) -> Result<Vec<backups::Backup>> {
-    let all = control.store.read(|tx| backups::of_region(tx, &service.id, &service.region, BACKUPS_MAX))?;
+    let all = control.store.read(|tx| backups::of_region(tx, &service.id, service.stored_in(), BACKUPS_MAX))?;
     let oldest = held.last().map(|backup| backup.taken_at);
     let lacks =
         |backup: &backups::Backup| Some(backup.taken_at) > oldest && !held.iter().any(|held| held.name == backup.name);
@@ -232,7 +233,7 @@ pub fn is_usable(copy: &Copy, now: Timestamp) -> bool {
 /// `None` where there is nothing that could be lost.
 fn reference(control: &Control, service: &Service) -> Result<Option<Timestamp>> {
     if service.state == state::POWEROFF {
-        let last = control.store.read(|tx| windows::of_region(tx, &service.id, &service.region, BACKUPS_MAX))?;
+        let last = control.store.read(|tx| windows::of_region(tx, &service.id, service.stored_in(), BACKUPS_MAX))?;
         return Ok(last.last().map(|window| window.to_at));
     }
     let lost = control.regions.down(&service.region).filter(|_| {
@@ -242,13 +243,26 @@ fn reference(control: &Control, service: &Service) -> Result<Option<Timestamp>> 
     Ok(Some(lost.map_or_else(|| control.clock.now(), |down| down.since)))
 }
 
-/// Regions other than its own in which a service can be restored, with the newest stretch of moments there; the newest first.
+/// Regions other than that of its node which hold something of a service, with the newest stretch of moments there; the newest first.
 pub fn elsewhere(control: &Control, service: &Service) -> Result<Vec<(String, Timestamp, Timestamp)>> {
-    let restorable = |copy: Shown| {
+    elsewhere_of(control, service, &of_service(control, service)?)
+}
+
+/// The same, for whoever has looked at the copies already.
+pub fn elsewhere_of(
+    control: &Control,
+    service: &Service,
+    copies: &[Shown],
+) -> Result<Vec<(String, Timestamp, Timestamp)>> {
+    let restorable = |copy: &Shown| {
         let (first, last) = (copy.windows.last()?.from_at, copy.windows.last()?.to_at);
-        Some((copy.region, first, last))
+        Some((copy.region.clone(), first, last))
     };
-    let mut regions: Vec<_> = of_service(control, service)?.into_iter().filter_map(restorable).collect();
+    let mut regions: Vec<_> = copies.iter().filter_map(restorable).collect();
+    if let Some(stored_in) = &service.backup_region {
+        let windows = control.store.read(|tx| windows::of_region(tx, &service.id, stored_in, BACKUPS_MAX))?;
+        regions.extend(windows.last().map(|window| (stored_in.clone(), window.from_at, window.to_at)));
+    }
     regions.sort_by_key(|(_, _, newest)| std::cmp::Reverse(*newest));
     Ok(regions)
 }
@@ -256,7 +270,8 @@ pub fn elsewhere(control: &Control, service: &Service) -> Result<Vec<(String, Ti
 /// Says where a service can be restored, for an error about its own region. The newest copy is the one to ask for.
 pub fn hint_elsewhere(control: &Control, service: &Service) -> Result<String> {
     let regions = elsewhere(control, service)?;
-    let Some((newest, _, _)) = regions.first() else { return Ok("no other region holds a copy".to_string()) };
+    let newest = regions.iter().find(|(region, _, _)| !control.regions.is_down(region)).or(regions.first());
+    let Some((newest, _, _)) = newest else { return Ok("no other region holds a copy".to_string()) };
     let list: Vec<String> = regions.iter().map(|(region, _, to)| format!("{region} (up to {to})")).collect();
     Ok(format!("copies are in {}: ask with cloud {newest}", list.join(", ")))
 }
@@ -264,7 +279,8 @@ pub fn hint_elsewhere(control: &Control, service: &Service) -> Result<String> {
 /// The service lives in `to` from now on, where a copy was; its former region becomes a further one, or is left behind for the grace
 /// period where the copy was not wanted any more.
 pub fn swap(tx: &mut Tx<'_>, control: &Control, service: &mut Service, to: &RegionName) -> Result<()> {
-    let from = std::mem::replace(&mut service.region, to.to_string());
+    let from = service.stored_in().to_string();
+    (service.region, service.backup_region) = (to.to_string(), None);
     if let Value::Object(options) = &mut service.user_config {
         let mut regions: Vec<Value> = options.get(OPTION).and_then(Value::as_array).cloned().unwrap_or_default();
         regions

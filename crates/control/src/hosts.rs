@@ -13,6 +13,15 @@ use farshore_types::statistics::Page;
 use farshore_types::{Generation, Progress, RegionName, Result, ServiceId, Target, Timestamp};
 use serde::{Deserialize, Serialize};
 
+/// Where a service lives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Home {
+    /// The region on whose hosts its node is.
+    pub region: RegionName,
+    /// The region where its backups and its log go.
+    pub stored_in: RegionName,
+}
+
 /// One node as it shall be.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NodeOrder {
@@ -22,8 +31,8 @@ pub struct NodeOrder {
     pub generation: Generation,
     /// Major version of the engine.
     pub major: u32,
-    /// Where its backups and its log go.
-    pub region: RegionName,
+    /// Where it is, and where what it writes goes.
+    pub home: Home,
     /// TCP port; `None`: the host chooses one.
     pub port: Option<u16>,
     /// Clients that may be connected at the same time.
@@ -332,8 +341,8 @@ pub trait Hosts: Send + Sync {
     fn shred(&self, region: &RegionName, service: &ServiceId) -> Result<()>;
     /// Whether a region's store and hosts answer; gives up after some seconds.
     fn probe(&self, region: &RegionName) -> Result<()>;
-    /// The service's node is on this region's host from now on. What other hosts have of it is given up, as soon as they answer.
-    fn settle(&self, service: &ServiceId, generation: Generation, region: &RegionName) -> Result<()>;
+    /// The service lives here from now on. What other hosts have of it is given up, as soon as they answer.
+    fn settle(&self, service: &ServiceId, generation: Generation, home: &Home) -> Result<()>;
     /// Services that have a node on hosts that answer, with the region of each node.
     fn nodes(&self) -> Result<Vec<(ServiceId, RegionName)>>;
     /// Keeps a copy from now on, pulled by the target region's host. What was ordered is forgotten with the host's process.

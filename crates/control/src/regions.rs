@@ -64,6 +64,11 @@ impl Regions {
         self.lock().get(region).filter(|failed| failed.looks >= LOOKS).map(|failed| failed.down.clone())
     }
 
+    /// The first of some regions that does not answer.
+    pub fn first_down<'a>(&self, mut regions: impl Iterator<Item = &'a str>) -> Option<(&'a str, Down)> {
+        regions.find_map(|region| Some((region, self.down(region)?)))
+    }
+
     /// Whether a region does not answer.
     pub fn is_down(&self, region: &str) -> bool {
         self.down(region).is_some()

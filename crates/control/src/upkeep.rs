@@ -20,7 +20,7 @@ pub fn config(service: &Service) -> Result<Config> {
 
 /// Keeps what was read in a region, unless the service has nothing there any more: then it was read too late.
 pub fn keep_stock(tx: &mut Tx<'_>, service: &ServiceId, region: &str, stock: &Stock, now: Timestamp) -> Result<()> {
-    let own = services::get(tx, service)?.is_some_and(|row| row.region == region);
+    let own = services::get(tx, service)?.is_some_and(|row| row.stored_in() == region);
     if !own && !copies::of_service(tx, service)?.iter().any(|copy| copy.region == region) {
         return Ok(());
     }
@@ -56,7 +56,7 @@ pub fn next_backup(control: &Control, service: &Service, now: Timestamp) -> Resu
     if !service.powered || !farshore_types::backup_policy::has_backups(service_type) {
         return Ok(None);
     }
-    let newest = control.store.read(|tx| backups::of_region(tx, &service.id, &service.region, 1))?;
+    let newest = control.store.read(|tx| backups::of_region(tx, &service.id, service.stored_in(), 1))?;
     let last = newest.first().map_or(now, |backup| backup.taken_at.max(now));
     let times = (service.backup_hour, service.backup_minute);
     Ok(Some(schedule::next(last, times, interval_hours(control, service)?)))

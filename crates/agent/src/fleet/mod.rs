@@ -68,9 +68,19 @@ fn found(ground: &Ground, path: &Path) -> Result<Option<Member>> {
     }
 }
 
-/// Services that were ever ordered below a root, with the generation of their order; also while no fleet has it. A removed order counts
-/// as well, since an older one elsewhere is older all the same; one that cannot be read counts as the oldest: it says that something is here.
-pub fn ordered(root: &Path) -> Result<Vec<(ServiceId, Generation)>> {
+/// What the order of a service says.
+pub struct Ordered {
+    /// The service.
+    pub service: ServiceId,
+    /// In whose name.
+    pub generation: Generation,
+    /// The region where its backups go; `None` where the order cannot be read.
+    pub stored_in: Option<String>,
+}
+
+/// Services that were ever ordered below a root; also while no fleet has it. A removed order counts as well, since an older one elsewhere
+/// is older all the same; one that cannot be read counts as the oldest: it says that something is here.
+pub fn ordered(root: &Path) -> Result<Vec<Ordered>> {
     let kept = match fs::read_dir(orders(root)) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
         kept => kept.doing("list", orders(root).display())?,
@@ -82,8 +92,9 @@ pub fn ordered(root: &Path) -> Result<Vec<(ServiceId, Generation)>> {
         let Some(service) = stem.filter(|_| path.extension().is_some_and(|extension| extension == "json")) else {
             continue;
         };
-        let generation = Order::read(&path).ok().flatten().map_or(Generation(0), |order| order.generation);
-        found.push((service, generation));
+        let order = Order::read(&path).ok().flatten();
+        let generation = order.as_ref().map_or(Generation(0), |order| order.generation);
+        found.push(Ordered { service, generation, stored_in: order.map(|order| order.region.name) });
     }
     Ok(found)
 }

@@ -52,7 +52,8 @@ fn in_region(call: &Call, service: &rows::Service) -> Result<RegionService> {
     let elsewhere = copies::elsewhere(call.control()?, service)?.into_iter();
     let restorable = elsewhere.map(|(region, from, to)| Restorable { region, from: Time(from), to: Time(to) });
     let (service_name, state) = (service.name.clone(), service.state.clone());
-    Ok(RegionService { service_name, state, restorable: restorable.collect() })
+    let backup_region = service.stored_in().to_string();
+    Ok(RegionService { service_name, state, backup_region, restorable: restorable.collect() })
 }
 
 fn of_service(call: &Call) -> Result<CopiesAnswer> {

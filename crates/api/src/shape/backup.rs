@@ -7,7 +7,7 @@ use farshore_control::policy::retention;
 use farshore_control::services::Overview;
 use farshore_control::{Control, catalog, kinds, rows, services};
 use farshore_types::backup_policy::RecoveryMode;
-use farshore_types::{Plan, Result, ServiceType};
+use farshore_types::{Plan, Result, ServiceType, Timestamp};
 use serde_json::Value;
 
 use super::run;
@@ -16,7 +16,7 @@ use crate::wire::service::backup::{
     Backup, BackupRegion, BackupsAnswer, Pitr, PitrRange, PitrRegion, ScheduledBackupTime,
 };
 
-/// Backups of a service, the oldest first: those of its own region with the further regions that hold them, too, and those that only a
+/// Backups of a service, the oldest first: those of the region that they are made in with the further regions that hold them, too, and those that only a
 /// further region holds.
 pub(crate) fn backups(overview: &Overview) -> Vec<Backup> {
     let (service, copies) = (&overview.service, &overview.copies);
@@ -39,7 +39,7 @@ pub(crate) fn backups(overview: &Overview) -> Vec<Backup> {
             .collect(),
         incremental: Some(!backup.full),
     };
-    let mut shown: Vec<Backup> = overview.backups.iter().map(|backup| one(backup, &service.region)).collect();
+    let mut shown: Vec<Backup> = overview.backups.iter().map(|backup| one(backup, service.stored_in())).collect();
     for copy in copies {
         for backup in &copy.backups {
             if !shown.iter().any(|there| there.backup_name == backup.name) {
@@ -56,14 +56,16 @@ fn holds_or_will(copy: &Shown) -> bool {
     copy.ends_at.is_none() || !copy.windows.is_empty()
 }
 
-/// The last unbroken stretch of a further region.
-fn further(copy: &Shown) -> PitrRegion {
+/// The last unbroken stretch of a further region, as far as forks may go there.
+fn further(copy: &Shown, ends_at_backups: bool) -> PitrRegion {
     let last = copy.windows.last();
+    let newest = copy.backups.first().filter(|_| ends_at_backups).map(|backup| backup.taken_at);
+    let end = |to: Timestamp| newest.map_or(to, |newest| newest.min(to));
     PitrRegion {
         cloud: copy.region.clone(),
         region: copy.region.clone(),
         pitr_range_start: last.map(|window| Time(window.from_at)),
-        pitr_range_end: last.map(|window| Time(window.to_at)),
+        pitr_range_end: last.map(|window| Time(end(window.to_at))),
     }
 }
 
@@ -74,11 +76,12 @@ pub(crate) fn answer(control: &Control, overview: &Overview) -> Result<BackupsAn
     let plans = catalog::plans(control, service_type);
     let plan = Plan::find(&plans, service_type, &service.plan)?;
     let policy = plan.backup_policy().filter(|policy| policy.takes_backups());
-    let (_, windows) = services::backups_of(control, service, &service.region)?;
+    let (_, windows) = services::backups_of(control, service, service.stored_in())?;
     let exact = policy.is_some_and(|policy| policy.recovery_mode == RecoveryMode::Pitr);
+    let shown = overview.copies.iter().filter(|copy| holds_or_will(copy));
     let pitr = exact.then(|| Pitr {
         primary_region: range(service, overview.node.as_ref(), &windows),
-        additional_regions: overview.copies.iter().filter(|copy| holds_or_will(copy)).map(further).collect(),
+        additional_regions: shown.map(|copy| further(copy, control.settings.copies_end_at_backups)).collect(),
     });
     let config = Config::from_map(service.user_config.as_object().cloned().unwrap_or_default());
     let scheduled_backup_time = policy.map(|_| ScheduledBackupTime {
@@ -105,4 +108,45 @@ fn range(service: &rows::Service, node: Option<&NodeView>, windows: &[rows::Wind
     });
     let end = if runs && live { None } else { Some(Time(last.to_at)) };
     PitrRange { pitr_range_start: Some(Time(last.from_at)), pitr_range_end: end }
+}
+
+#[cfg(test)]
+mod tests {
+    use farshore_control::copies::Condition;
+    use farshore_control::hosts::CopyView;
+
+    use super::*;
+
+    #[test]
+    fn the_range_of_a_further_region_ends_where_forks_may_go() {
+        let at = Timestamp::from_micros;
+        let backup = |name: &str, taken_at: i64| rows::Backup {
+            name: name.to_string(),
+            taken_at: at(taken_at),
+            sequence: 1,
+            raw_bytes: 1,
+            stored_bytes: 1,
+            full: true,
+            verified_at: None,
+            details: Value::Null,
+        };
+        let window =
+            rows::Window { from_at: at(10), to_at: at(30), at_risk_bytes: 0, at_risk_us: 0, checked_at: at(30) };
+        let copy = Shown {
+            region: "south".to_string(),
+            condition: Condition::Complete,
+            lag_s: Some(0.0),
+            complete: Some(at(30)),
+            backups: vec![backup("b", 20), backup("a", 10)],
+            windows: vec![window],
+            view: CopyView::default(),
+            paused: None,
+            ends_at: None,
+        };
+        for (ends_at_backups, expect) in [(false, 30), (true, 20)] {
+            let range = further(&copy, ends_at_backups);
+            let ends = (range.pitr_range_start.map(|time| time.0), range.pitr_range_end.map(|time| time.0));
+            assert_eq!(ends, (Some(at(10)), Some(at(expect))), "{ends_at_backups}");
+        }
+    }
 }

@@ -18,7 +18,7 @@ pub(crate) fn states(overview: &Overview) -> Vec<NodeState> {
         return Vec::new();
     }
     let making = |run: &&rows::Run| {
-        [kinds::CREATE, kinds::RESTORE].contains(&run.kind.as_str()) && !run.situation.state.is_final()
+        [kinds::CREATE, kinds::RESTORE, kinds::MOVE].contains(&run.kind.as_str()) && !run.situation.state.is_final()
     };
     let run = overview.runs.iter().find(making);
     let phase = phase(overview, run);
@@ -33,7 +33,7 @@ pub(crate) fn states(overview: &Overview) -> Vec<NodeState> {
 fn phase(overview: &Overview, run: Option<&rows::Run>) -> NodePhase {
     let seen = overview.node.as_ref().map(|node| node.state);
     match (overview.service.state.as_str(), run, seen) {
-        (state::REBUILDING, Some(run), _) if run.kind == kinds::RESTORE => NodePhase::SyncingData,
+        (state::REBUILDING, Some(run), _) if run.kind != kinds::CREATE => NodePhase::SyncingData,
         (state::REBUILDING, _, _) => NodePhase::SettingUpVm,
         (_, _, None) => NodePhase::Unknown,
         (_, _, Some(Seen::Ready)) => NodePhase::Running,

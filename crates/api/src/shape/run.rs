@@ -53,12 +53,15 @@ fn step_names(kind: &str) -> Vec<&'static str> {
 /// How far a restore is, phase by phase: those behind it are completed, the present one counts, the others have not begun. Empty for
 /// other runs.
 pub(crate) fn restore_phases(run: &rows::Run) -> Vec<ProgressUpdate> {
-    if run.kind != kinds::RESTORE {
+    // What a run does before it makes the node is none of these phases.
+    let before = step_names(&run.kind).iter().position(|step| *step == "clear");
+    let at = usize::try_from(run.situation.position).unwrap_or(usize::MAX);
+    let Some(position) = before.and_then(|before| at.checked_sub(before)) else {
         return Vec::new();
-    }
+    };
     let bytes = run.bytes;
     let files_are_there = bytes.expected > 0 && bytes.done >= bytes.expected;
-    let present = match (run.situation.position, files_are_there) {
+    let present = match (position, files_are_there) {
         (0, _) => 0,
         (1, false) => 1,
         (1, true) => 2,

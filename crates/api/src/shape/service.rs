@@ -122,6 +122,7 @@ fn notifications(overview: &Overview) -> Vec<ServiceNotification> {
 /// What is known of the version; and what would be lost with the node now, in seconds of data.
 fn metadata(overview: &Overview) -> Object {
     let mut metadata = Map::new();
+    metadata.insert("backup_region".to_string(), json!(overview.service.stored_in()));
     for fact in ["major", "version"] {
         if let Some(value) = overview.service.facts.get(fact) {
             metadata.insert(fact.to_string(), json!(value));
@@ -133,11 +134,10 @@ fn metadata(overview: &Overview) -> Object {
     if let Some(down) = &overview.region_down {
         metadata.insert("region_down_since".to_string(), json!(down.since.to_string()));
     }
-    let newest = |copy: &farshore_control::copies::Shown| {
-        let last = copy.windows.last()?;
-        Some((copy.region.clone(), json!({ "from": last.from_at.to_string(), "to": last.to_at.to_string() })))
-    };
-    let elsewhere: Map<String, Value> = overview.copies.iter().filter_map(newest).collect();
+    let shown = overview.elsewhere.iter();
+    let shown =
+        shown.map(|(region, from, to)| (region.clone(), json!({"from": from.to_string(), "to": to.to_string()})));
+    let elsewhere: Map<String, Value> = shown.collect();
     if !elsewhere.is_empty() {
         metadata.insert("restorable_elsewhere".to_string(), Value::Object(elsewhere));
     }

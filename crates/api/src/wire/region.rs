@@ -46,6 +46,8 @@ pub struct RegionService {
     pub service_name: String,
     /// The word of its state.
     pub state: String,
+    /// The region in which its backups are made; while that answers, it can be restored in every other one.
+    pub backup_region: String,
     /// Other regions in which it can be restored.
     pub restorable: Vec<Restorable>,
 }

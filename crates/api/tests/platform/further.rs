@@ -134,17 +134,30 @@ fn moved(site: &Site) {
     site.hosts.up(&region("local-north"));
     pass(site);
     assert_eq!(copies(site, "far")[0]["state"], "complete");
-    site.refused(
-        400,
-        &format!("PUT {SERVICE}"),
-        &["main", "far"],
-        &to("local-north"),
-        &["cannot be moved", "while it runs"],
-    );
+    relocated(site);
     let events = site.get("/v1/project/{project}/events", &["main"])["events"].to_string();
     for event in ["region_down", "region_up", "service_region_move", "service_copy_begin"] {
         assert!(events.contains(event), "{event}: {events}");
     }
+}
+
+/// While all is well a service goes where it is asked to; its backups stay, and so does the copy, also where it lives beside that.
+fn relocated(site: &Site) {
+    let far = put(site, "far", &json!({"cloud": "local-north"}));
+    assert_eq!((&far["cloud_name"], &far["state"]), (&json!("local-south"), &json!("REBALANCING")));
+    let far = site.settle("far");
+    assert_eq!((&far["state"], &far["cloud_name"]), (&json!("RUNNING"), &json!("local-north")));
+    assert_eq!(far["metadata"]["backup_region"], "local-south");
+    assert_eq!(far["user_config"]["additional_backup_regions"], json!(["local-north"]));
+    let locations = far["backups"].as_array().unwrap().iter().map(|backup| &backup["storage_location"]);
+    assert!(locations.clone().count() > 0 && locations.clone().all(|at| at == "local-south"), "{far}");
+    let regions = site.get("/v1/project/{project}/regions", &["main"]);
+    let north = &regions["regions"][0]["services"];
+    let shown = north.as_array().unwrap().iter().find(|service| service["service_name"] == "far").unwrap();
+    assert_eq!(shown["backup_region"], "local-south", "{regions}");
+    put(site, "far", &json!({"cloud": "local-south"}));
+    let far = site.settle("far");
+    assert_eq!((&far["cloud_name"], &far["metadata"]["backup_region"]), (&json!("local-south"), &json!("local-south")));
 }
 
 fn turned_off(site: &Site) {

@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use farshore_types::{Clock, Error, ErrorKind, Generation, Progress, RegionName, Result, ServiceId, TargetKind};
 
 use super::{
-    BackupReport, Change, CopyOrder, CopyView, Extension, Hosts, Inhabitants, Keep, LogLine, NodeAddress, NodeOrder,
-    NodeState, NodeView, Query, RestoreOrder, RestoreReport, Stock, StoredBackup,
+    BackupReport, Change, CopyOrder, CopyView, Extension, Home, Hosts, Inhabitants, Keep, LogLine, NodeAddress,
+    NodeOrder, NodeState, NodeView, Query, RestoreOrder, RestoreReport, Stock, StoredBackup,
 };
 
 use machines::Inner;
@@ -168,7 +168,7 @@ impl Hosts for FakeHosts {
         progress.add_bytes(BACKUP_BYTES);
         let now = self.clock.now();
         let node = inner.ready(service)?;
-        let (key, inside) = ((node.order.region.clone(), service.clone()), node.inside.clone());
+        let (key, inside) = ((node.order.home.stored_in.clone(), service.clone()), node.inside.clone());
         let kept = inner.stocks.entry(key).or_default();
         let sequence = u32::try_from(kept.stock.backups.len()).unwrap_or(u32::MAX) + 1;
         let name = format!("backup-{sequence}");
@@ -291,13 +291,13 @@ impl Hosts for FakeHosts {
 
     fn nodes(&self) -> Result<Vec<(ServiceId, RegionName)>> {
         let inner = self.begin("nodes")?;
-        Ok(inner.nodes.iter().map(|(id, node)| (id.clone(), node.order.region.clone())).collect())
+        Ok(inner.nodes.iter().map(|(id, node)| (id.clone(), node.order.home.region.clone())).collect())
     }
 
-    fn settle(&self, service: &ServiceId, generation: Generation, region: &RegionName) -> Result<()> {
+    fn settle(&self, service: &ServiceId, generation: Generation, home: &Home) -> Result<()> {
         let mut inner = self.begin("settle")?;
         inner.fence(service, generation)?;
-        inner.nodes.retain(|id, node| id != service || node.order.region == *region);
+        inner.nodes.retain(|id, node| id != service || node.order.home.region == home.region);
         inner.answer("settle", ())
     }
 

@@ -36,11 +36,11 @@ pub fn record(step: &StepContext<Control>) -> Result<Done> {
     let (service, _) = begin(step)?;
     // None was taken where none was needed.
     let report: Option<BackupReport> = step.output_if_done::<Option<BackupReport>>("take")?.flatten();
-    let stock = control.hosts.stock(&control.settings.region(&service.region)?.name, &service.id)?;
+    let stock = control.hosts.stock(&control.settings.region(service.stored_in())?.name, &service.id)?;
     let (now, events) = (control.clock.now(), events::Recorder::of(control));
     let next = upkeep::next_backup(control, &service, now)?;
     Ok(Done::nothing().and(move |tx| {
-        upkeep::keep_stock(tx, &service.id, &service.region, &stock, now)?;
+        upkeep::keep_stock(tx, &service.id, service.stored_in(), &stock, now)?;
         change(tx, &service.id, |service| service.next_backup_at = next)?;
         let Some(report) = report else { return Ok(()) };
         let text = format!("Backup {} of service {} was taken", report.name, service.name);

@@ -6,7 +6,7 @@ use farshore_types::Result;
 use serde_json::{Value, json};
 
 use super::names::BACK_UP;
-use super::order::node_order;
+use super::order::{home, node_order};
 use super::step::{begin, change};
 use crate::hosts::{Change, NodeAddress};
 use crate::service::{FIRST_DATABASE, Secrets, administrator, state};
@@ -32,8 +32,7 @@ fn provision(step: &StepContext<Control>) -> Result<Done> {
 /// Undoes whatever was made of the node.
 pub fn remove(step: &StepContext<Control>) -> Result<Done> {
     let (service, generation) = begin(step)?;
-    let region = &step.context().settings.region(&service.region)?.name;
-    step.context().hosts.settle(&service.id, generation, region)?;
+    step.context().hosts.settle(&service.id, generation, &home(step.context(), &service)?)?;
     step.context().hosts.remove(&service.id, generation)?;
     Ok(Done::nothing())
 }

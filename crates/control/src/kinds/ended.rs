@@ -4,7 +4,7 @@ use farshore_store::runs::{Run, State};
 use farshore_store::{Tx, services};
 use farshore_types::{Result, ServiceId};
 
-use super::names::{BACK_UP, CONFIGURE, CREATE, POWER_OFF, RESTORE, TERMINATE};
+use super::names::{BACK_UP, CONFIGURE, CREATE, MOVE, POWER_OFF, RESTORE, TERMINATE};
 use crate::{Control, events};
 
 /// Says that a run failed or is stuck. One that was cancelled ended as somebody wanted.
@@ -35,6 +35,7 @@ fn words(kind: &str) -> &'static str {
         BACK_UP => "The backup of",
         POWER_OFF => "Powering off",
         CONFIGURE => "A change of",
+        MOVE => "Moving",
         TERMINATE => "Terminating",
         _ => "A run of",
     }

@@ -5,6 +5,7 @@ mod back_up;
 mod configure;
 mod create;
 mod ended;
+mod move_away;
 mod names;
 mod order;
 mod power_off;
@@ -18,8 +19,9 @@ use farshore_runs::Kind;
 
 use crate::Control;
 
-pub use names::{BACK_UP, CONFIGURE, CREATE, POWER_OFF, RESTORE, TERMINATE};
-pub use order::node_order;
+pub use move_away::Destination;
+pub use names::{BACK_UP, CONFIGURE, CREATE, MOVE, POWER_OFF, RESTORE, TERMINATE};
+pub use order::{home, node_order};
 pub use restore::Start;
 
 /// How long passing faults are tried again.
@@ -33,6 +35,7 @@ pub fn kinds() -> Vec<Kind<Control>> {
         kind(RESTORE, restore::steps()),
         kind(BACK_UP, back_up::steps()),
         kind(POWER_OFF, power_off::steps()),
+        kind(MOVE, move_away::steps()),
         kind(CONFIGURE, configure::steps()),
         kind(TERMINATE, terminate::steps()),
     ]

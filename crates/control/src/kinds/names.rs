@@ -10,5 +10,7 @@ pub const BACK_UP: &str = "backup";
 pub const POWER_OFF: &str = "power_off";
 /// Gives a running node what its row says.
 pub const CONFIGURE: &str = "configure";
+/// A running service goes to another region.
+pub const MOVE: &str = "move";
 /// The end of the log, and away with the node; backups stay.
 pub const TERMINATE: &str = "terminate";

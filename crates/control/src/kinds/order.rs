@@ -4,7 +4,7 @@ use farshore_store::services::Service;
 use farshore_types::{Error, Generation, Plan, Result, ServiceType};
 use serde_json::Value;
 
-use crate::hosts::NodeOrder;
+use crate::hosts::{Home, NodeOrder};
 use crate::policy::memory;
 use crate::upkeep::config;
 use crate::upkeep::schema;
@@ -12,6 +12,12 @@ use crate::{Control, catalog, pki};
 
 /// From where one may connect unless the options say otherwise.
 const EVERYWHERE: [&str; 2] = ["0.0.0.0/0", "::/0"];
+
+/// Where a service lives.
+pub fn home(control: &Control, service: &Service) -> Result<Home> {
+    let region = |name: &str| control.settings.region(name).map(|region| region.name.clone());
+    Ok(Home { region: region(&service.region)?, stored_in: region(service.stored_in())? })
+}
 
 /// The order for a service's node.
 pub fn node_order(control: &Control, service: &Service, generation: Generation) -> Result<NodeOrder> {
@@ -26,7 +32,7 @@ pub fn node_order(control: &Control, service: &Service, generation: Generation) 
         service: service.id.clone(),
         generation,
         major: number(service, "major")?,
-        region: control.settings.region(&service.region)?.name.clone(),
+        home: home(control, service)?,
         port: number(service, "port").ok(),
         connections_max: memory::connections_max(plan),
         shared_buffers_mib: memory::shared_buffers_mib(plan, &config),

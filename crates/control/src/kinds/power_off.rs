@@ -22,7 +22,7 @@ pub fn steps() -> Vec<Step<Control>> {
 }
 
 /// A server that is down has nothing new: what it had is in its log, which is shipped by the next step.
-fn take_if_running(step: &StepContext<Control>) -> Result<Done> {
+pub fn take_if_running(step: &StepContext<Control>) -> Result<Done> {
     match step.context().hosts.view(&step.service()?)?.state {
         NodeState::Ready | NodeState::Busy | NodeState::Crashed => take(step),
         NodeState::Absent | NodeState::Lost | NodeState::Stopped => {

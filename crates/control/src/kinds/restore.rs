@@ -1,15 +1,16 @@
 //! Makes a node from a backup: a fork, a power-on, the rebuilding of a lost node. One path for all three.
 
 use farshore_runs::{Done, Step, StepContext};
-use farshore_types::{Error, RegionName, Result, ServiceId, Target, TargetKind, Timestamp};
+use farshore_store::services;
+use farshore_types::{Error, ErrorKind, RegionName, Result, ServiceId, Target, TargetKind, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::create::{keep_address, open, prepare, remove};
-use super::order::node_order;
+use super::order::{home, node_order};
 use super::step::{begin, change};
-use crate::Control;
 use crate::hosts::{NodeState, RestoreOrder};
+use crate::{Control, copies};
 
 /// From what a node is made. The input of the run; nothing in it is secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,8 +57,7 @@ pub fn steps() -> Vec<Step<Control>> {
 /// Takes away what is left of a node whose data is gone. Data that is there is never given up for a backup of it.
 fn clear(step: &StepContext<Control>) -> Result<Done> {
     let (service, generation) = begin(step)?;
-    let region = &step.context().settings.region(&service.region)?.name;
-    step.context().hosts.settle(&service.id, generation, region)?;
+    step.context().hosts.settle(&service.id, generation, &home(step.context(), &service)?)?;
     match step.context().hosts.view(&service.id)?.state {
         NodeState::Absent | NodeState::Lost => remove(step),
         NodeState::Stopped | NodeState::Crashed | NodeState::Ready | NodeState::Busy => Ok(Done::nothing()),
@@ -70,13 +70,29 @@ fn restore(step: &StepContext<Control>) -> Result<Done> {
     let (service, generation) = begin(step)?;
     let order = node_order(control, &service, generation)?;
     // As in the step before: a process that died since may know only of the former region.
-    control.hosts.settle(&service.id, generation, &order.region)?;
+    control.hosts.settle(&service.id, generation, &order.home)?;
     if control.hosts.view(&service.id)?.state != NodeState::Absent {
         // An earlier try got so far, or the data turned out to be there: it is started as it is.
         let (id, address) = (service.id, control.hosts.provision(&order)?);
         return Ok(Done::with(&address)?.and(move |tx| change(tx, &id, |service| keep_address(service, &address))));
     }
-    let report = control.hosts.restore(&order, &start.order(), step.progress())?;
+    let report = control.hosts.restore(&order, &start.order(), step.progress());
+    let report = report.map_err(|error| elsewhere(control, &start.source, error))?;
     let (id, address) = (service.id, report.address.clone());
     Ok(Done::with(&report)?.and(move |tx| change(tx, &id, |service| keep_address(service, &address))))
+}
+
+/// What is damaged may be whole in another region.
+fn elsewhere(control: &Control, source: &ServiceId, error: Error) -> Error {
+    if error.kind() != ErrorKind::Corrupt {
+        return error;
+    }
+    let hint = control.store.read(|tx| services::get(tx, source)).and_then(|source| match source {
+        Some(source) => copies::hint_elsewhere(control, &source).map(Some),
+        None => Ok(None),
+    });
+    match hint {
+        Ok(Some(hint)) => error.hint(hint),
+        _ => error,
+    }
 }

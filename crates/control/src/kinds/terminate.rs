@@ -32,7 +32,7 @@ fn stop(step: &StepContext<Control>) -> Result<Done> {
 fn record(step: &StepContext<Control>) -> Result<Done> {
     let control = step.context();
     let (service, _) = begin(step)?;
-    let (region, now) = (&control.settings.region(&service.region)?.name, control.clock.now());
+    let (region, now) = (&control.settings.region(service.stored_in())?.name, control.clock.now());
     let Ok(stock) = control.hosts.stock(region, &service.id) else { return Ok(Done::nothing()) };
-    Ok(Done::nothing().and(move |tx| upkeep::keep_stock(tx, &service.id, &service.region, &stock, now)))
+    Ok(Done::nothing().and(move |tx| upkeep::keep_stock(tx, &service.id, service.stored_in(), &stock, now)))
 }

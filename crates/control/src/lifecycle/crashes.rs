@@ -1,18 +1,12 @@
 //! Every verb of a host may fail, pass by or for good, in every kind of run.
 
-use std::sync::Arc;
-use std::time::Duration;
-
 use farshore_runs::State;
 use farshore_store::services::Service;
-use farshore_types::{Clock, ErrorKind, SystemClock, Timestamp};
+use farshore_types::ErrorKind;
 use serde_json::json;
 
 use super::scene::{PROJECT, Scene, nothing};
-use crate::Control;
-use crate::logins::Logins;
 use crate::reconcile::supervise;
-use crate::seal::Seal;
 use crate::services::{self, Patch, state};
 
 /// Starts something that calls the verb, on a service that runs.
@@ -106,23 +100,6 @@ fn a_service_that_cannot_be_made_leaves_no_node_and_says_why() {
     scene.settle_last(&service.id);
 }
 
-/// Six minutes ahead.
-struct Later;
-
-impl Clock for Later {
-    fn now(&self) -> Timestamp {
-        Timestamp::from_micros(SystemClock::new().now().micros() + 6 * 60 * 1_000_000)
-    }
-
-    fn monotonic(&self) -> Duration {
-        SystemClock::new().monotonic()
-    }
-
-    fn pause(&self, length: Duration) {
-        SystemClock::new().pause(length);
-    }
-}
-
 #[test]
 fn a_rebuilding_that_failed_is_tried_again_after_a_while_and_a_fork_that_failed_is_not() {
     let scene = Scene::new();
@@ -139,19 +116,7 @@ fn a_rebuilding_that_failed_is_tried_again_after_a_while_and_a_fork_that_failed_
     let before = (count(&source), count(&fork));
     supervise(&scene.control).unwrap();
     assert_eq!((count(&source), count(&fork)), before, "not at once");
-    let control = &scene.control;
-    let later = Control {
-        store: control.store.clone(),
-        hosts: control.hosts.clone(),
-        seal: Seal::new(&[7; 32]).unwrap(),
-        regions: crate::regions::Regions::default(),
-        signal: control.signal.clone(),
-        logins: Logins::default(),
-        post: None,
-        settings: control.settings.clone(),
-        clock: Arc::new(Later),
-        entropy: control.entropy.clone(),
-    };
+    let later = scene.later();
     supervise(&later).unwrap();
     scene.settle_last(&source.id);
     assert_eq!(scene.row(&source.id).state, state::RUNNING);

@@ -246,6 +246,34 @@ fn a_change_of_regions_is_remembered_where_a_copy_that_is_left_goes_at_once() {
 }
 
 #[test]
+fn a_fork_takes_over_the_further_regions_that_it_may_have_where_it_is() {
+    let scene = Scene::with(|settings| {
+        let more = settings.regions.first().cloned();
+        let far = |one| Region { name: region("far-west"), provider: "far".to_string(), ..one };
+        settings.regions.extend(more.map(far));
+    });
+    scene.running("pg-1", wanted());
+    pass(&scene.control);
+    for (name, cloud, expect) in [
+        ("fork-1", "local-north", json!(["local-south"])),
+        ("fork-2", "local-south", json!([])),
+        ("fork-3", "far-west", json!([])),
+    ] {
+        let asked = services::NewService {
+            name: name.to_string(),
+            service_type: "pg".to_string(),
+            plan: "startup-4".to_string(),
+            region: Some(cloud.to_string()),
+            user_config: json!({"service_to_fork_from": "pg-1"}),
+            ..services::NewService::default()
+        };
+        let fork = services::create(&scene.control, &scene.actor, PROJECT, &asked).unwrap();
+        assert_eq!(fork.user_config["additional_backup_regions"], expect, "{cloud}");
+        scene.settle(&fork.id);
+    }
+}
+
+#[test]
 fn what_the_settings_forbid_since_stops_no_change_of_a_service_that_has_it() {
     let mut scene = Scene::with(|settings| {
         settings.backup_regions_of_any_provider = true;

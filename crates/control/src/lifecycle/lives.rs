@@ -184,9 +184,6 @@ fn options_are_merged_and_a_setting_that_needs_it_restarts_the_server() {
     assert!(removed.user_config.get("backup_hour").is_none_or(serde_json::Value::is_null));
     refused(update(too_large()), ErrorKind::Invalid, &["max_locks_per_transaction 6400", "4096 MiB"]);
     refused(update(json!({"service_to_fork_from": "x"})), ErrorKind::Invalid, &["created"]);
-    let patch = Patch { region: Some("local-south".to_string()), ..Patch::default() };
-    let moved = services::update(&scene.control, &scene.actor, PROJECT, "pg-1", &patch);
-    refused(moved, ErrorKind::Invalid, &["fork it"]);
     scene.settle(&service.id);
 }
 

@@ -7,4 +7,5 @@ mod further;
 mod letters;
 mod lives;
 mod moves;
+mod relocations;
 mod scene;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use farshore_runs::{RunView, Runs, Settings as Running, Signal, State};
 use farshore_store::services::Service;
 use farshore_store::{Store, services};
-use farshore_types::{Clock, Entropy, ErrorKind, Result, ServiceId, SystemClock, SystemEntropy};
+use farshore_types::{Clock, Entropy, ErrorKind, Result, ServiceId, SystemClock, SystemEntropy, Timestamp};
 use serde_json::{Value, json};
 
 use crate::Control;
@@ -153,13 +153,47 @@ impl Scene {
         assert_eq!(runs[0].state, State::Done, "{runs:#?}");
     }
 
+    /// The platform as it is six minutes from now.
+    pub fn later(&self) -> Control {
+        let control = &self.control;
+        Control {
+            store: control.store.clone(),
+            hosts: control.hosts.clone(),
+            seal: Seal::new(&[7; 32]).unwrap(),
+            regions: crate::regions::Regions::default(),
+            signal: control.signal.clone(),
+            logins: Logins::default(),
+            post: None,
+            settings: control.settings.clone(),
+            clock: Arc::new(Later),
+            entropy: control.entropy.clone(),
+        }
+    }
+
     pub fn backups(&self, service: &Service) -> usize {
-        crate::services::backups_of(&self.control, service, &service.region).unwrap().0.len()
+        crate::services::backups_of(&self.control, service, service.stored_in()).unwrap().0.len()
     }
 
     pub fn events(&self) -> Vec<String> {
         let events = crate::events::list(&self.control, PROJECT, 100).unwrap();
         events.into_iter().map(|event| event.event_type).collect()
+    }
+}
+
+/// Six minutes ahead.
+struct Later;
+
+impl Clock for Later {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_micros(SystemClock::new().now().micros() + 6 * 60 * 1_000_000)
+    }
+
+    fn monotonic(&self) -> Duration {
+        SystemClock::new().monotonic()
+    }
+
+    fn pause(&self, length: Duration) {
+        SystemClock::new().pause(length);
     }
 }
 

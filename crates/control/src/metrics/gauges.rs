@@ -85,7 +85,7 @@ pub fn gauges(control: &Control, projects: Option<&[String]>) -> Result<Gauges> 
                 continue;
             }
             let (newest, runs) = control.store.read(|tx| {
-                let newest = backups::of_region(tx, &service.id, &service.region, 1)?;
+                let newest = backups::of_region(tx, &service.id, service.stored_in(), 1)?;
                 Ok((newest, runs::of_subject(tx, service.id.as_str(), RUNS_COUNTED)?))
             })?;
             for run in runs {

@@ -52,7 +52,7 @@ fn order(control: &Control, service: &Service) -> Result<()> {
     let plans = catalog::plans(control, service_type);
     let plan = Plan::find(&plans, service_type, &service.plan)?;
     let Some(keep) = retention::keep(plan, &config(service)?) else { return Ok(()) };
-    let from = control.settings.region(&service.region)?.name.clone();
+    let from = control.settings.region(service.stored_in())?.name.clone();
     for row in rows {
         let to = control.settings.region(&row.region)?.name.clone();
         let (service, from) = (service.id.clone(), from.clone());
@@ -72,7 +72,7 @@ fn order(control: &Control, service: &Service) -> Result<()> {
 
 /// A copy that is whole is read at once, so that its newest backup is shown and used without waiting for the next look at its region.
 fn look(control: &Control, service: &Service, copy: &Shown) -> Result<()> {
-    let newest = control.store.read(|tx| backups::of_region(tx, &service.id, &service.region, 1))?;
+    let newest = control.store.read(|tx| backups::of_region(tx, &service.id, service.stored_in(), 1))?;
     let known = newest.first().is_none_or(|newest| copy.backups.iter().any(|held| held.name == newest.name));
     if known || !copy.view.compared || copy.view.waiting_backups > 0 || control.regions.is_down(&copy.region) {
         return Ok(());

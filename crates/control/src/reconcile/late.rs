@@ -22,7 +22,8 @@ pub fn late_backups(control: &Control) -> Result<()> {
         let service_type: ServiceType = service.service_type.parse()?;
         let has_backups = farshore_types::backup_policy::has_backups(service_type);
         // Of a region that does not answer nothing new is known, and its loss was told.
-        if !has_backups || service.state != state::RUNNING || control.regions.is_down(&service.region) {
+        let unknown = control.regions.first_down(service.regions()).is_some();
+        if !has_backups || service.state != state::RUNNING || unknown {
             return Ok(());
         }
         let interval_h = interval_hours(control, &service)?;
@@ -62,7 +63,7 @@ fn look(tx: &mut Tx<'_>, service: &Service, interval_h: u32) -> Result<Option<Fo
         return Ok(None);
     }
     // What a clock that was ahead has dated into the future says nothing.
-    let known = backups::of_region(tx, &row.id, &row.region, LOOKED_AT)?;
+    let known = backups::of_region(tx, &row.id, row.stored_in(), LOOKED_AT)?;
     let newest =
         known.iter().map(|backup| backup.taken_at).find(|at| at.micros() <= tx.now().micros() + half_us(interval_h));
     let told = backup_is_late(&row);

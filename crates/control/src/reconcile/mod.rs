@@ -27,10 +27,10 @@ use crate::Control;
 /// Services that are read at once.
 const PAGE: u32 = 200;
 
-/// Regions in which a service is kept, its own first; those that do not answer are left out.
+/// Regions in which backups of a service are kept, the first one first; those that do not answer are left out.
 fn regions_of(control: &Control, service: &Service) -> Result<Vec<RegionName>> {
     let copies = control.store.read(|tx| copies_of(tx, &service.id))?;
-    let names = std::iter::once(service.region.clone()).chain(copies.into_iter().map(|copy| copy.region));
+    let names = std::iter::once(service.stored_in().to_string()).chain(copies.into_iter().map(|copy| copy.region));
     let up = names.filter(|name| !control.regions.is_down(name));
     up.map(|name| Ok(control.settings.region(&name)?.name.clone())).collect()
 }

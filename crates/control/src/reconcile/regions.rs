@@ -8,7 +8,7 @@ use farshore_types::{Generation, RegionName, Result};
 use super::{each_service, refresh, regions_of};
 use crate::regions::Turn;
 use crate::upkeep::keep_stock;
-use crate::{Control, events};
+use crate::{Control, events, kinds};
 
 /// Asks one region whether it answers.
 pub fn probe(control: &Control, region: &RegionName) -> Result<()> {
@@ -32,7 +32,7 @@ pub fn probe(control: &Control, region: &RegionName) -> Result<()> {
 /// What can be restored elsewhere is read at once: somebody will ask for it now.
 fn look_elsewhere(control: &Control, lost: &RegionName) -> Result<()> {
     each_service(control, "reading the copies of a lost region", |service| {
-        if service.region != lost.as_str() {
+        if !service.regions().any(|region| region == lost.as_str()) {
             return Ok(());
         }
         for region in regions_of(control, &service)? {
@@ -47,7 +47,7 @@ fn look_elsewhere(control: &Control, lost: &RegionName) -> Result<()> {
 fn tell(control: &Control, region: &RegionName, event: &str, text: &str) -> Result<()> {
     let mut projects = BTreeSet::new();
     each_service(control, "telling of a region", |service| {
-        if service.region == region.as_str() {
+        if service.regions().any(|needed| needed == region.as_str()) {
             projects.insert(service.project_id);
         }
         Ok(())
@@ -74,10 +74,7 @@ pub fn sweep_nodes(control: &Control) -> Result<()> {
         tracing::info!(service = %id, %region, "a node that is no longer wanted is removed");
         let outcome = match row.deleted_at {
             Some(_) => control.hosts.remove(&id, generation),
-            None => {
-                let home = &control.settings.region(&row.region)?.name;
-                control.hosts.settle(&id, generation, home)
-            }
+            None => control.hosts.settle(&id, generation, &kinds::home(control, &row)?),
         };
         if let Err(error) = outcome {
             tracing::info!(service = %id, %error, "the node is removed later");

@@ -69,10 +69,10 @@ pub fn shred(control: &Control) -> Result<()> {
 /// Its own region and every one that has a copy. One that does not answer is asked again by the next call.
 fn shred_everywhere(control: &Control, service: &Service) -> Result<()> {
     let copies = control.store.read(|tx| copies::of_service(tx, &service.id))?;
-    for name in copies.iter().map(|copy| &copy.region).chain([&service.region]) {
+    for name in copies.iter().map(|copy| &copy.region).map(String::as_str).chain([service.stored_in()]) {
         let region = control.settings.region(name)?.name.clone();
         control.regions.must_be_up(name)?;
-        if *name != service.region {
+        if name != service.stored_in() {
             control.hosts.end_copy(&service.id, &region)?;
         }
         control.hosts.shred(&region, &service.id)?;

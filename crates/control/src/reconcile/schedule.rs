@@ -15,7 +15,7 @@ use crate::{Control, kinds};
 /// Asks for every backup that is due. One that still runs holds the next one back.
 pub fn due_backups(control: &Control) -> Result<()> {
     each_service(control, "a backup on time", |service| {
-        let runs = service.state == state::RUNNING && !control.regions.is_down(&service.region);
+        let runs = service.state == state::RUNNING && control.regions.first_down(service.regions()).is_none();
         let Some(next) = service.next_backup_at.filter(|_| runs) else { return Ok(()) };
         let interval = interval_hours(control, &service)?;
         if !schedule::is_due(next, control.clock.now(), interval) {

@@ -59,9 +59,11 @@ fn rebuild_again(control: &Control, service: &Service) -> Result<()> {
     let before = control.clock.now().micros().saturating_sub(REBUILD_AGAIN_US);
     let failed = |tx: &mut Tx<'_>| {
         let newest = runs::of_subject(tx, service.id.as_str(), 1)?.into_iter().next();
-        let newest = newest.filter(|run| run.kind == kinds::RESTORE && run.situation.state == runs::State::Failed);
+        let newest = newest.filter(|run| {
+            [kinds::RESTORE, kinds::MOVE].contains(&run.kind.as_str()) && run.situation.state == runs::State::Failed
+        });
         let ended = newest.and_then(|run| run.situation.finished_at).is_some_and(|at| at.micros() <= before);
-        Ok(ended && !backups::of_region(tx, &service.id, &service.region, 1)?.is_empty())
+        Ok(ended && !backups::of_region(tx, &service.id, service.stored_in(), 1)?.is_empty())
     };
     if !control.store.read(failed)? {
         return Ok(());

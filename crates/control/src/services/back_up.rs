@@ -14,7 +14,7 @@ pub fn back_up(control: &Control, actor: &Actor, project: &str, name: &str) -> R
     control.store.write(|tx| {
         let service = in_project(tx, project, name)?;
         must_run(&service)?;
-        control.regions.must_be_up(&service.region)?;
+        service.regions().try_for_each(|region| control.regions.must_be_up(region))?;
         let text = format!("A backup of service {name} was asked for");
         events::record(tx, control, &service.project_id, &actor.user, "service_backup_request", Some(name), &text)?;
         let run = NewRun {

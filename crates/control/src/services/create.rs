@@ -129,7 +129,7 @@ fn check(control: &Control, actor: &Actor, project: &str, asked: &NewService) ->
     let own = control.settings.region(&region)?;
     let region = own.name.clone();
     if given.get(OPTION).is_none() {
-        config = Config::from_map(copies::inherited(config.map(), &region));
+        config = Config::from_map(copies::inherited(&control.settings, config.map(), own));
     }
     check_copies(&control.settings, own, &config.texts(OPTION))?;
     memory::must_fit(plan, &config)?;

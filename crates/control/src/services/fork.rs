@@ -62,7 +62,11 @@ pub fn find(
     let plan = plans.iter().find(|plan| plan.name == service.plan);
     if plan.is_some_and(|plan| !plan.tier.can_be_forked()) {
         let what = format!("service {name} has plan {}, which cannot be forked", service.plan);
-        return Err(Error::invalid(what).hint("its single backup is kept for disaster recovery: change its plan first"));
+        let hint = match control.regions.first_down(service.regions()) {
+            None => "its single backup is kept for disaster recovery: change its plan first".to_string(),
+            Some(_) => format!("move it: avn service update {name} --power-on --cloud REGION"),
+        };
+        return Err(Error::invalid(what).hint(hint));
     }
     let Value::Object(map) = service.user_config.clone() else {
         return Err(Error::corrupt(format!("the options of service {name} are no object")));
@@ -80,7 +84,7 @@ pub fn start(control: &Control, source: &Source, given: &Config, region: &Region
     let from = copy_for(control, service, region)?;
     // The newest moment is the one at which it is asked for, not the last one that was shipped.
     if service.powered
-        && from.as_str() == service.region
+        && from.as_str() == service.stored_in()
         && !control.regions.is_down(&service.region)
         && let Err(error) = control.hosts.catch_up(&service.id)
     {
@@ -98,7 +102,7 @@ pub fn start(control: &Control, source: &Source, given: &Config, region: &Region
         });
     }
     let moment = given.recovery_target_time()?;
-    if control.settings.copies_end_at_backups && from.as_str() != service.region {
+    if control.settings.copies_end_at_backups && from.as_str() != service.stored_in() {
         must_be_in_a_backup(control, service, &from, moment)?;
     }
     let assured = copies::complete(control, service, &from)?;
@@ -127,13 +131,13 @@ fn copy_for(control: &Control, service: &Service, region: &RegionName) -> Result
     })?;
     let now = control.clock.now();
     let row = rows.iter().find(|row| row.region == region.as_str() && copies::is_usable(row, now));
-    let lost = control.regions.is_down(&service.region);
+    let lost = control.regions.is_down(service.stored_in());
     let serves = row.is_some_and(|row| row.ends_at.is_none() || lost) && !here.is_empty();
     if serves {
         return Ok(region.clone());
     }
-    match control.regions.must_be_up(&service.region) {
-        Ok(()) => Ok(control.settings.region(&service.region)?.name.clone()),
+    match control.regions.must_be_up(service.stored_in()) {
+        Ok(()) => Ok(control.settings.region(service.stored_in())?.name.clone()),
         Err(error) => Err(error.hint(copies::hint_elsewhere(control, service)?)),
     }
 }

@@ -6,6 +6,7 @@ mod create;
 mod fork;
 mod inhabitants;
 mod maintenance;
+mod moving;
 mod power;
 mod queries;
 mod read;

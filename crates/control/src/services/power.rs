@@ -2,8 +2,8 @@
 
 use farshore_runs::{NewRun, enqueue};
 use farshore_store::services::Service;
-use farshore_store::{Tx, backups, runs};
-use farshore_types::{Error, RegionName, Result};
+use farshore_store::{Tx, backups};
+use farshore_types::{Error, Result};
 use serde_json::{Value, json};
 
 use super::back_up::must_run;
@@ -12,16 +12,13 @@ use super::{Actor, state};
 use crate::kinds::{self, Start};
 use crate::{Control, copies, events};
 
-/// Runs of one service that are under way or wait.
-const RUNS_MAX: u32 = 1000;
-
 /// Changes the row of a service that is to be powered off. The caller writes it.
 pub fn off(tx: &mut Tx<'_>, control: &Control, actor: &Actor, service: &mut Service) -> Result<()> {
     if service.termination_protection {
         return Err(protected());
     }
     must_run(service)?;
-    if backups::of_region(tx, &service.id, &service.region, 1)?.is_empty() {
+    if backups::of_region(tx, &service.id, service.stored_in(), 1)?.is_empty() {
         return Err(no_backup(service));
     }
     // It answers until its last backup is taken.
@@ -33,7 +30,7 @@ pub fn off(tx: &mut Tx<'_>, control: &Control, actor: &Actor, service: &mut Serv
 
 /// Changes the row of a service that is to be powered on. The caller writes it.
 pub fn on(tx: &mut Tx<'_>, control: &Control, actor: &Actor, service: &mut Service) -> Result<()> {
-    if let Err(error) = control.regions.must_be_up(&service.region) {
+    if let Err(error) = service.regions().try_for_each(|region| control.regions.must_be_up(region)) {
         return Err(error.hint(copies::hint_elsewhere(control, service)?));
     }
     (service.powered, service.state, service.off_since) = (true, state::REBUILDING.to_string(), None);
@@ -42,31 +39,9 @@ pub fn on(tx: &mut Tx<'_>, control: &Control, actor: &Actor, service: &mut Servi
     ask(tx, control, actor, service, (kinds::RESTORE, start.input()?), ("service_poweron_request", &text))
 }
 
-/// The same in another region, from the copy there: the service lives there from now on, and what is left of it in its former region is
-/// given up as soon as that answers. The caller writes the row.
-pub fn elsewhere(
-    tx: &mut Tx<'_>,
-    control: &Control,
-    actor: &Actor,
-    service: &mut Service,
-    to: Option<&RegionName>,
-) -> Result<()> {
-    let Some(to) = to else { return Ok(()) };
-    // What is under way there waits for a region that may never return: it is given up, and the move does not wait for it.
-    for run in runs::unfinished_of_subject(tx, service.id.as_str(), RUNS_MAX)? {
-        runs::cancel(tx, &run.id)?;
-    }
-    let from = service.region.clone();
-    copies::swap(tx, control, service, to)?;
-    (service.powered, service.state, service.off_since) = (true, state::REBUILDING.to_string(), None);
-    let start = restored(control, service)?;
-    let text = format!("Service {} moves from {from} to {to}, from the copy there", service.name);
-    ask(tx, control, actor, service, (kinds::RESTORE, start.input()?), ("service_region_move", &text))
-}
-
 /// The newest state of the service itself.
 pub fn restored(control: &Control, service: &Service) -> Result<Start> {
-    let region = control.settings.region(&service.region)?.name.clone();
+    let region = control.settings.region(service.stored_in())?.name.clone();
     Ok(Start { region, source: service.id.clone(), moment: None, backup: None, assured: None, fork: false })
 }
 

@@ -5,7 +5,7 @@ use farshore_store::backups::Backup;
 use farshore_store::services::{self, Service};
 use farshore_store::windows::Window;
 use farshore_store::{Tx, backups, projects, runs, windows};
-use farshore_types::{Error, ErrorKind, Result};
+use farshore_types::{Error, ErrorKind, Result, Timestamp};
 
 use crate::Control;
 use crate::access::no_project;
@@ -25,11 +25,13 @@ pub struct Overview {
     pub service: Service,
     /// Its node, as its host sees it; `None` where it cannot be asked.
     pub node: Option<NodeView>,
-    /// Its backups in its own region, newest first.
+    /// Its backups in the region that they are made in, newest first.
     pub backups: Vec<Backup>,
     /// Its copies in further regions.
     pub copies: Vec<Shown>,
-    /// Since when its region does not answer.
+    /// Other regions that hold something of it, with the first and the last moment of the newest stretch there; the newest first.
+    pub elsewhere: Vec<(String, Timestamp, Timestamp)>,
+    /// Since when its region, or that of its backups, does not answer.
     pub region_down: Option<Down>,
     /// Its runs, newest first.
     pub runs: Vec<runs::Run>,
@@ -68,15 +70,16 @@ pub fn list(control: &Control, project: &str) -> Result<Vec<Service>> {
 /// A service with its node, backups and runs.
 pub fn overview(control: &Control, service: Service) -> Result<Overview> {
     let (backups, runs) = control.store.read(|tx| {
-        let backups = backups::of_region(tx, &service.id, &service.region, BACKUPS_MAX)?;
+        let backups = backups::of_region(tx, &service.id, service.stored_in(), BACKUPS_MAX)?;
         Ok((backups, runs::of_subject(tx, service.id.as_str(), RUNS_MAX)?))
     })?;
     let node = control.hosts.view(&service.id).ok();
     let copies = copies::of_service(control, &service)?;
-    let mut notices = lost(control, &service, &copies);
+    let elsewhere = copies::elsewhere_of(control, &service, &copies)?;
+    let mut notices = lost(control, &service, &elsewhere);
     notices.extend(self::notices(&service, node.as_ref(), &runs));
-    let region_down = control.regions.down(&service.region);
-    Ok(Overview { service, node, backups, copies, region_down, runs, notices })
+    let region_down = control.regions.first_down(service.regions()).map(|(_, down)| down);
+    Ok(Overview { service, node, backups, copies, elsewhere, region_down, runs, notices })
 }
 
 /// Backups and windows of a service in a region, as they were last read there.
@@ -112,15 +115,14 @@ pub fn log(control: &Control, project: &str, name: &str, limit: usize) -> Result
     }
 }
 
-/// What to know of a service whose region does not answer.
-fn lost(control: &Control, service: &Service, copies: &[Shown]) -> Vec<Notice> {
-    let Some(down) = control.regions.down(&service.region) else { return Vec::new() };
-    let newest = copies.iter().filter_map(|copy| Some((copy.windows.last()?.to_at, &copy.region))).max();
-    let elsewhere = match newest {
-        Some((moment, region)) => format!("service {} can be restored in {region} up to {moment}", service.name),
+/// What to know of a service one of whose regions does not answer.
+fn lost(control: &Control, service: &Service, elsewhere: &[(String, Timestamp, Timestamp)]) -> Vec<Notice> {
+    let Some((lost, down)) = control.regions.first_down(service.regions()) else { return Vec::new() };
+    let elsewhere = match elsewhere.iter().find(|(region, _, _)| region != lost) {
+        Some((region, _, moment)) => format!("service {} can be restored in {region} up to {moment}", service.name),
         None => format!("no other region holds a copy of service {}", service.name),
     };
-    let text = format!("Region {} has not answered since {}: {elsewhere}", service.region, down.since);
+    let text = format!("Region {lost} has not answered since {}: {elsewhere}", down.since);
     vec![Notice { warning: true, text }]
 }
 

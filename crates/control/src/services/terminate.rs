@@ -68,7 +68,7 @@ pub fn undelete(control: &Control, actor: &Actor, project: &str, id: &str) -> Re
             let what = format!("service name {} is in use again", service.name);
             return Err(Error::conflict(what).hint("terminate or fork the other one first"));
         }
-        if backups::of_region(tx, &id, &service.region, 1)?.is_empty() {
+        if backups::of_region(tx, &id, service.stored_in(), 1)?.is_empty() {
             return Err(Error::conflict(format!("service {} had no backup when it was terminated", service.name)));
         }
         // The settings may have lost it meanwhile.

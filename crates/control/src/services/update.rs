@@ -1,16 +1,14 @@
 //! Changes to a service. What is left out stays; everything is checked before anything changes.
 
 use farshore_runs::{NewRun, enqueue};
+use farshore_store::Tx;
 use farshore_store::services::{self, Service};
-use farshore_store::{Tx, backups};
-use farshore_types::{Error, Plan, RegionName, Result, ServiceType, Target};
+use farshore_types::{Error, Plan, Result, ServiceType};
 use serde_json::{Value, json};
 
 use super::read::in_project;
-use super::{Actor, maintenance, power, state};
+use super::{Actor, maintenance, moving, power, state};
 use crate::config::{Config, Purpose};
-use crate::copies::Condition;
-use crate::hosts::{NodeState, RestoreOrder};
 use crate::policy::copies::{OPTION, check as check_copies};
 use crate::policy::memory::{must_fit, shared_mib};
 use crate::policy::{retention, schedule};
@@ -49,7 +47,7 @@ struct Effect {
 
 /// Changes a service, and asks for the run that brings its node to it.
 pub fn update(control: &Control, actor: &Actor, project: &str, name: &str, patch: &Patch) -> Result<Service> {
-    must_restore_there(control, project, name, patch)?;
+    moving::must_restore_there(control, project, name, patch.region.as_deref())?;
     control.store.write(|tx| {
         let mut service = in_project(tx, project, name)?;
         let before = service.clone();
@@ -59,7 +57,7 @@ pub fn update(control: &Control, actor: &Actor, project: &str, name: &str, patch
             service.termination_protection = protected;
             effect.told.push(format!("termination protection {}", if protected { "on" } else { "off" }));
         }
-        let moves = region(tx, control, &service, patch)?;
+        let moves = moving::wanted(tx, control, &service, (patch.region.as_deref(), patch.powered))?;
         size(control, &mut service, patch, &mut effect)?;
         options(control, &mut service, patch, &mut effect)?;
         memory(control, &before, &service)?;
@@ -70,15 +68,11 @@ pub fn update(control: &Control, actor: &Actor, project: &str, name: &str, patch
             copies::may_follow(tx, control, &service)?;
             copies::follow_options(tx, control, &service)?;
         }
+        if let Some(wanted) = &moves {
+            moving::begin(tx, control, actor, &mut service, wanted)?;
+        }
         match patch.powered {
-            asked if moves.is_some() => {
-                // Whoever moves a service wants it to run.
-                if !asked.unwrap_or(service.powered) {
-                    let what = format!("cloud: service {name} moves only when it is powered on");
-                    return Err(Error::invalid(what).hint("ask with powered true"));
-                }
-                power::elsewhere(tx, control, actor, &mut service, moves.as_ref())?;
-            }
+            _ if moves.is_some() => {}
             Some(false) if service.powered => power::off(tx, control, actor, &mut service)?,
             Some(true) if !service.powered => power::on(tx, control, actor, &mut service)?,
             _ if effect.configure && service.powered => configure(tx, control, &mut service, effect.restart)?,
@@ -92,63 +86,6 @@ pub fn update(control: &Control, actor: &Actor, project: &str, name: &str, patch
         }
         Ok(service)
     })
-}
-
-/// A service moves only where a copy of it is, and only while it is off or its own region is lost.
-fn region(tx: &mut Tx<'_>, control: &Control, service: &Service, patch: &Patch) -> Result<Option<RegionName>> {
-    let Some(asked) = patch.region.as_ref().filter(|region| **region != service.region) else { return Ok(None) };
-    let to = control.settings.region(asked)?.name.clone();
-    let lost = control.regions.is_down(&service.region);
-    let off = service.state == state::POWEROFF && patch.powered == Some(true);
-    if !lost && !off {
-        let what = format!(
-            "cloud: service {} is in {} and cannot be moved to {to} while it runs",
-            service.name, service.region
-        );
-        return Err(
-            Error::invalid(what).hint(format!("fork it with cloud {to}, or power it off and on with cloud {to}"))
-        );
-    }
-    copies::must_hold_copy(tx, control, service, &to)?;
-    control.regions.must_be_up(to.as_str())?;
-    if !lost {
-        must_be_whole(control, service, &to)?;
-    } else if control.hosts.view(&service.id).is_ok_and(|view| view.state == NodeState::Ready) {
-        let what = format!(
-            "cloud: the server of service {} answers, only the store of {} does not",
-            service.name, service.region
-        );
-        return Err(Error::conflict(what).hint(format!("fork it with cloud {to}, or wait")));
-    }
-    Ok(Some(to))
-}
-
-/// A copy from which nothing can be made must not cost what is left. Asked before anything is written: it reads a region.
-fn must_restore_there(control: &Control, project: &str, name: &str, patch: &Patch) -> Result<()> {
-    let Some(asked) = &patch.region else { return Ok(()) };
-    let service = control.store.read(|tx| in_project(tx, project, name))?;
-    if service.region == *asked || control.store.read(|tx| backups::of_region(tx, &service.id, asked, 1))?.is_empty() {
-        // Refused or needless, which is said below.
-        return Ok(());
-    }
-    let region = control.settings.region(asked)?.name.clone();
-    control.regions.must_be_up(asked)?;
-    let (source, target) = (service.id, Target::latest());
-    control.hosts.check_restore(&RestoreOrder { region, source, target, backup: None, assured: None })
-}
-
-/// While the first region is there, nothing of a service that is off may be left behind in it.
-fn must_be_whole(control: &Control, service: &Service, to: &RegionName) -> Result<()> {
-    let shown = copies::of_service(control, service)?.into_iter().find(|copy| copy.region == to.as_str());
-    match shown {
-        Some(copy) if copy.condition == Condition::Complete && copy.lag_s == Some(0.0) => Ok(()),
-        shown => {
-            let lag =
-                shown.and_then(|copy| copy.lag_s).map_or("not whole".to_string(), |lag| format!("{lag:.0} s behind"));
-            let what = format!("cloud: the copy of service {} in {to} is {lag}", service.name);
-            Err(Error::conflict(what).hint("wait until it is whole: `farshore backup lag`"))
-        }
-    }
 }
 
 fn size(control: &Control, service: &mut Service, patch: &Patch, effect: &mut Effect) -> Result<()> {
@@ -204,7 +141,7 @@ fn options(control: &Control, service: &mut Service, patch: &Patch, effect: &mut
     let (had, wanted) = (before.texts(OPTION), after.texts(OPTION));
     if wanted != had {
         let new: Vec<&str> = wanted.into_iter().filter(|name| !had.contains(name)).collect();
-        check_copies(&control.settings, control.settings.region(&service.region)?, &new)?;
+        check_copies(&control.settings, control.settings.region(service.stored_in())?, &new)?;
         effect.regions = true;
     }
     let restarts = schema.restarts(&before, &after);

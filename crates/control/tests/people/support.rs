@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use farshore_control::hosts::{
-    BackupReport, Change, CopyOrder, CopyView, Hosts, Inhabitants, Keep, LogLine, NodeAddress, NodeOrder, NodeView,
-    RestoreOrder, RestoreReport, Stock,
+    BackupReport, Change, CopyOrder, CopyView, Home, Hosts, Inhabitants, Keep, LogLine, NodeAddress, NodeOrder,
+    NodeView, RestoreOrder, RestoreReport, Stock,
 };
 use farshore_control::seal::Seal;
 use farshore_control::settings::{Region, Settings};
@@ -231,7 +231,7 @@ impl Hosts for Untouched {
         touched()
     }
 
-    fn settle(&self, _: &ServiceId, _: Generation, _: &RegionName) -> Result<()> {
+    fn settle(&self, _: &ServiceId, _: Generation, _: &Home) -> Result<()> {
         touched()
     }
 

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use farshore_agent::fleet::{Fleet, Ground, Region, Stores, ordered};
+use farshore_agent::fleet::{Fleet, Ground, Ordered, Region, Stores, ordered};
 use farshore_agent::postgres;
 use farshore_objects::ObjectStore;
 use farshore_objects::layers::{Shutter, ShutterState};
@@ -23,9 +23,20 @@ use crate::stores;
 /// The agents, and which of them has which service.
 pub struct Agents {
     agents: BTreeMap<String, Agent>,
-    homes: Mutex<BTreeMap<ServiceId, (Generation, String)>>,
+    homes: Mutex<BTreeMap<ServiceId, Home>>,
     /// The platform's folder.
     root: String,
+}
+
+/// Where a service lives.
+#[derive(Clone)]
+pub struct Home {
+    /// Of the order that says so.
+    pub generation: Generation,
+    /// Whose agent has its node.
+    pub region: String,
+    /// In which region its backups are; `None` where its order cannot be read.
+    pub stored_in: Option<String>,
 }
 
 /// The agent of one region.
@@ -61,8 +72,8 @@ impl Agents {
         for (region, (_, shutter, store)) in regions.into_iter().zip(shutters) {
             let root = place.host_of(&region.name);
             let ground = Ground { root, stores: stores.clone(), ..ground.clone() };
-            for (service, generation) in ordered(&ground.root)? {
-                agents.settle(&service, generation, &region.name);
+            for Ordered { service, generation, stored_in } in ordered(&ground.root)? {
+                agents.settle(&service, Home { generation, region: region.name.clone(), stored_in });
             }
             let agent = Agent { region: region.clone(), ground, shutter, store, fleet: Mutex::new(None) };
             agents.agents.insert(region.name, agent);
@@ -92,7 +103,7 @@ impl Agents {
     fn discard_strays(&self, agent: &Agent, fleet: &Fleet) -> Result<()> {
         for service in fleet.services() {
             let home = lock(&self.homes).get(&service).cloned();
-            if let Some((generation, region)) = home
+            if let Some(Home { generation, region, .. }) = home
                 && region != agent.region.name
             {
                 tracing::info!(%service, region = %agent.region.name, "a node is removed: its service lives in {region} now");
@@ -109,17 +120,17 @@ impl Agents {
 
     /// The agent that has a service. `Missing` where none has it, `Transient` while its region is down.
     pub fn of_service(&self, service: &ServiceId) -> Result<Arc<Fleet>> {
-        let home = lock(&self.homes).get(service).map(|(_, region)| region.clone());
+        let home = lock(&self.homes).get(service).map(|home| home.region.clone());
         let missing = || Error::missing(format!("this machine has no node of service {service}"));
         self.of_region(&home.ok_or_else(missing)?)?.fleet()
     }
 
-    /// A service is ordered in a region from now on.
-    pub fn settle(&self, service: &ServiceId, generation: Generation, region: &str) {
+    /// A service lives here from now on, unless a later order said otherwise.
+    pub fn settle(&self, service: &ServiceId, home: Home) {
         let mut homes = lock(&self.homes);
-        let home = homes.entry(service.clone()).or_insert((generation, region.to_string()));
-        if generation >= home.0 {
-            *home = (generation, region.to_string());
+        let known = homes.entry(service.clone()).or_insert_with(|| home.clone());
+        if home.generation >= known.generation {
+            *known = home;
         }
     }
 
@@ -130,9 +141,9 @@ impl Agents {
         up.try_for_each(|fleet| fleet.discard(service, generation))
     }
 
-    /// Whether a service lives in a region.
-    pub fn is_home(&self, service: &ServiceId, region: &str) -> bool {
-        lock(&self.homes).get(service).is_some_and(|(_, home)| home == region)
+    /// Whether the backups of a service are made in a region.
+    pub fn is_stored_in(&self, service: &ServiceId, region: &str) -> bool {
+        lock(&self.homes).get(service).is_some_and(|home| home.stored_in.as_deref() == Some(region))
     }
 
     /// Every service that has a node here, with its region.

@@ -9,8 +9,8 @@ use farshore_agent::fleet::{self, Certificate, Fleet, Order, Region, Restore, Se
 use farshore_agent::host::Host;
 use farshore_agent::postgres::Sizes;
 use farshore_control::hosts::{
-    BackupReport, Change, CopyOrder, CopyView, Database, Extension, Hosts, Inhabitants, Keep, LogLine, NodeAddress,
-    NodeOrder, NodeState, NodeView, Query, RestoreOrder, RestoreReport, Stock, StoredBackup,
+    BackupReport, Change, CopyOrder, CopyView, Database, Extension, Home, Hosts, Inhabitants, Keep, LogLine,
+    NodeAddress, NodeOrder, NodeState, NodeView, Query, RestoreOrder, RestoreReport, Stock, StoredBackup,
 };
 use farshore_engines::postgresql::admin::{self, Founders};
 use farshore_engines::postgresql::locale::Locale;
@@ -20,7 +20,7 @@ use farshore_types::statistics::Page;
 use farshore_types::{Error, ErrorKind, Generation, Progress, RegionName, Result, ServiceId, Timestamp};
 use farshore_vault::care::retention;
 
-use super::agents::Agents;
+use super::agents::{self, Agents};
 use super::queries;
 use crate::installed;
 
@@ -67,6 +67,12 @@ impl LocalHosts {
         self.agents.of_region(region.as_str())?.fleet()
     }
 
+    /// A service lives here from now on.
+    fn live(&self, service: &ServiceId, generation: Generation, home: &Home) {
+        let (region, stored_in) = (home.region.to_string(), Some(home.stored_in.to_string()));
+        self.agents.settle(service, agents::Home { generation, region, stored_in });
+    }
+
     fn copies(&self, region: &RegionName) -> Result<&Copies> {
         let missing = || Error::missing(format!("this machine has no region {region}"));
         self.copies.get(region.as_str()).ok_or_else(missing)
@@ -79,7 +85,7 @@ impl LocalHosts {
             service: order.service.clone(),
             generation: order.generation,
             major: order.major,
-            region: self.region(&order.region)?,
+            region: self.region(&order.home.stored_in)?,
             port: order.port,
             sizes: Sizes { connections_max, shared_buffers_mib, slot_keep_mib },
             networks: order.networks.clone(),
@@ -116,15 +122,15 @@ impl Hosts for LocalHosts {
 
     fn provision(&self, order: &NodeOrder) -> Result<NodeAddress> {
         let certificate = Certificate { certificate: &order.certificate, key: &order.key };
-        let fleet = self.fleet_of(&order.region)?;
-        self.agents.settle(&order.service, order.generation, order.region.as_str());
+        let fleet = self.fleet_of(&order.home.region)?;
+        self.live(&order.service, order.generation, &order.home);
         Ok(self.address(&fleet.provision(&self.order(order)?, &certificate)?))
     }
 
     fn restore(&self, order: &NodeOrder, restore: &RestoreOrder, progress: &Progress) -> Result<RestoreReport> {
         let certificate = Certificate { certificate: &order.certificate, key: &order.key };
-        let fleet = self.fleet_of(&order.region)?;
-        self.agents.settle(&order.service, order.generation, order.region.as_str());
+        let fleet = self.fleet_of(&order.home.region)?;
+        self.live(&order.service, order.generation, &order.home);
         let recovered = fleet.restore(&self.order(order)?, &certificate, &self.restore_of(restore)?, progress)?;
         Ok(RestoreReport {
             address: self.address(&recovered.address),
@@ -285,20 +291,25 @@ impl Hosts for LocalHosts {
     fn shred(&self, region: &RegionName, service: &ServiceId) -> Result<()> {
         let fleet = self.fleet_of(region)?;
         fleet.shred(&self.region(region)?, service)?;
-        fleet.forget(service)
+        match fleet.forget(service) {
+            // Its node may be beside a copy that is no longer wanted.
+            Err(error) if error.kind() == ErrorKind::Conflict => Ok(()),
+            forgotten => forgotten,
+        }
     }
 
     fn probe(&self, region: &RegionName) -> Result<()> {
         self.agents.of_region(region.as_str())?.probe()
     }
 
-    fn settle(&self, service: &ServiceId, generation: Generation, region: &RegionName) -> Result<()> {
-        self.agents.settle(service, generation, region.as_str());
+    fn settle(&self, service: &ServiceId, generation: Generation, home: &Home) -> Result<()> {
+        self.live(service, generation, home);
         // What it has there is no copy any more. That its last object is under way harms nothing: it is one of its own.
+        let region = &home.stored_in;
         if let Err(error) = self.copies(region)?.end(service, region.as_str()) {
             tracing::debug!(%service, %region, %error, "a copy became the first one");
         }
-        self.agents.discard_elsewhere(service, generation, region.as_str())
+        self.agents.discard_elsewhere(service, generation, home.region.as_str())
     }
 
     fn nodes(&self) -> Result<Vec<(ServiceId, RegionName)>> {
@@ -309,9 +320,9 @@ impl Hosts for LocalHosts {
         let (from, to) = (order.from.to_string(), order.to.to_string());
         // One that is down has no agent that could pull.
         self.fleet_of(&order.to)?;
-        if self.agents.is_home(&order.service, &to) {
-            // The row that this order was made from is an old one: the service has moved there since.
-            return Err(Error::conflict(format!("service {} lives in {to}", order.service)));
+        if self.agents.is_stored_in(&order.service, &to) {
+            // The row that this order was made from is an old one: the service is kept there since.
+            return Err(Error::conflict(format!("the backups of service {} are made in {to}", order.service)));
         }
         let order = copies::CopyOrder { service: order.service.clone(), from, to, keep: kept(order.keep) };
         self.copies.get(&order.to).map_or(Ok(()), |copies| copies.keep(&order))

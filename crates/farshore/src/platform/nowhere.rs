@@ -1,8 +1,8 @@
 //! Hosts for commands that change only what is remembered, beside a platform that may be running: every verb is refused.
 
 use farshore_control::hosts::{
-    BackupReport, Change, CopyOrder, CopyView, Hosts, Inhabitants, Keep, LogLine, NodeAddress, NodeOrder, NodeView,
-    RestoreOrder, RestoreReport, Stock,
+    BackupReport, Change, CopyOrder, CopyView, Home, Hosts, Inhabitants, Keep, LogLine, NodeAddress, NodeOrder,
+    NodeView, RestoreOrder, RestoreReport, Stock,
 };
 use farshore_types::{Error, Generation, Progress, RegionName, Result, ServiceId};
 
@@ -69,7 +69,7 @@ impl Hosts for Nowhere {
     fn nodes(&self) -> Result<Vec<(ServiceId, RegionName)>> {
         refused()
     }
-    fn settle(&self, _: &ServiceId, _: Generation, _: &RegionName) -> Result<()> {
+    fn settle(&self, _: &ServiceId, _: Generation, _: &Home) -> Result<()> {
         refused()
     }
     fn copy(&self, _: &CopyOrder) -> Result<()> {

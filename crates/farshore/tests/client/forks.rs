@@ -14,6 +14,8 @@ struct World {
     services: BTreeMap<String, Value>,
     /// Services of the lost region, and whether they can be restored elsewhere.
     lost: Vec<(&'static str, bool)>,
+    /// Where their backups are.
+    stored: &'static str,
     /// The fork whose run fails.
     fails: Option<&'static str>,
 }
@@ -21,7 +23,7 @@ struct World {
 impl World {
     fn new(lost: &[(&'static str, bool)]) -> World {
         let services = lost.iter().map(|(name, _)| (name.to_string(), named(name, "local-north", None))).collect();
-        World { services, lost: lost.to_vec(), fails: None }
+        World { services, lost: lost.to_vec(), stored: "local-north", fails: None }
     }
 
     fn start(self) -> Canned {
@@ -57,11 +59,12 @@ impl World {
         let held = json!([{"region": "local-south", "from": "2026-11-20T03:07:00Z", "to": "2026-11-21T10:15:03Z"}]);
         let one = |(name, good): &(&str, bool)| {
             let restorable = if *good { held.clone() } else { json!([]) };
-            json!({"service_name": name, "state": "RUNNING", "restorable": restorable})
+            json!({"service_name": name, "state": "RUNNING", "backup_region": self.stored, "restorable": restorable})
         };
         let services: Vec<Value> = self.lost.iter().map(one).collect();
         json!({"regions": [{"region": "local-north", "provider": "local", "state": "down", "services": services},
-                           {"region": "local-south", "provider": "local", "state": "up", "services": []}]})
+                           {"region": "local-south", "provider": "local", "state": "up", "services": []},
+                           {"region": "local-east", "provider": "local", "state": "up", "services": []}]})
     }
 
     fn make(&mut self, body: &Value) -> (u16, Value) {
@@ -136,6 +139,19 @@ fn a_fork_that_was_made_while_it_could_be_is_as_good_as_a_new_one() {
     world.services.insert("pg-4-local-south".to_string(), named("pg-4-local-south", "local-south", Some("pg-4")));
     let out = world.start().run(LINE).good();
     assert!(out.contains("pg-4-local-south is there already"), "{out}");
+}
+
+#[test]
+fn a_service_whose_backups_are_in_a_region_that_answers_needs_no_copy() {
+    let mut world = World::new(&[("pg-1", false), ("pg-2", true)]);
+    world.stored = "local-east";
+    let out = world.start().run(LINE).good();
+    for line in [
+        "pg-1-local-south is being made in local-south, from the backups of pg-1 in local-east.",
+        "pg-2-local-south is being made in local-south, from the copy of pg-2 there, up to 2026-11-21 10:15:03 UTC.",
+    ] {
+        assert!(out.lines().any(|found| found == line), "{line}: {out}");
+    }
 }
 
 #[test]

@@ -19,6 +19,7 @@ mod once;
 mod options;
 mod paused;
 mod regions;
+mod relocations;
 mod sessions;
 mod site;
 mod targets;

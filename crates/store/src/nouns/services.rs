@@ -24,7 +24,7 @@ pub struct Service {
     pub plan: String,
     /// Where its node is.
     pub region: String,
-    /// Where its backups are copied.
+    /// Where its backups and its log go, when that is not the region of its node.
     pub backup_region: Option<String>,
     /// The word of its state.
     pub state: String,
@@ -62,6 +62,18 @@ pub struct Service {
     pub deleted_at: Option<Timestamp>,
     /// When its keys were destroyed.
     pub shredded_at: Option<Timestamp>,
+}
+
+impl Service {
+    /// The region where its backups and its log go.
+    pub fn stored_in(&self) -> &str {
+        self.backup_region.as_deref().unwrap_or(&self.region)
+    }
+
+    /// The regions that it needs, that of its node first.
+    pub fn regions(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(self.region.as_str()).chain(self.backup_region.as_deref())
+    }
 }
 
 macro_rules! columns {

@@ -57,7 +57,7 @@ impl Inner {
     }
 
     pub(super) fn node_must_be_up(&self, service: &ServiceId) -> Result<()> {
-        self.nodes.get(service).map_or(Ok(()), |node| self.must_be_up(&node.order.region))
+        self.nodes.get(service).map_or(Ok(()), |node| self.must_be_up(&node.order.home.region))
     }
 
     pub(super) fn fence(&mut self, service: &ServiceId, generation: Generation) -> Result<()> {

@@ -48,6 +48,8 @@ impl Region {
 pub struct RegionService {
     pub service_name: String,
     pub state: String,
+    /// The region in which its backups are made.
+    pub backup_region: String,
     pub restorable: Vec<Restorable>,
 }
 

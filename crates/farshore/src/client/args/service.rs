@@ -158,7 +158,8 @@ pub struct UpdateArgs {
     /// Its new plan.
     #[arg(long)]
     pub plan: Option<String>,
-    /// Its new region.
+    /// Its new region. It is stopped, and made there from its newest backup and log; its backups stay where they are. Where the region
+    /// of its backups is lost, it is made from the copy there.
     #[arg(long, value_name = "REGION")]
     pub cloud: Option<String>,
     /// Make its node again, from its newest backup and log.

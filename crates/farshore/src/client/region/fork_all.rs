@@ -22,6 +22,8 @@ use crate::output;
 struct Fork {
     source: String,
     name: String,
+    /// What it is made from.
+    from: String,
     outcome: Outcome,
     /// What the copy holds that it is made from, as a half sentence, and where more is.
     reach: String,
@@ -45,7 +47,8 @@ pub fn run(client: &Client, args: &ForkAllArgs) -> Result<ExitCode> {
     let lost = sides(&regions, args)?;
     let mut forks = Vec::new();
     for of in &lost.services {
-        forks.push(begin(client, of, args));
+        let stays = regions.iter().any(|one| one.region == of.backup_region && !one.is_down());
+        forks.push(begin(client, of, stays, args));
         tell(client, forks.last(), args);
     }
     if args.wait.wait {
@@ -71,13 +74,28 @@ fn sides<'a>(regions: &'a [Region], args: &ForkAllArgs) -> Result<&'a Region> {
 }
 
 /// One fork. What goes wrong with it is its own affair: the others are asked for all the same.
-fn begin(client: &Client, of: &RegionService, args: &ForkAllArgs) -> Fork {
+fn begin(client: &Client, of: &RegionService, stays: bool, args: &ForkAllArgs) -> Fork {
     let name = match &args.suffix {
         Some(suffix) => format!("{}{suffix}", of.service_name),
         None => format!("{}-{}", of.service_name, args.to),
     };
-    let outcome = outcome(client, of, &name, &args.to).unwrap_or_else(|error| Outcome::Failed(said(&error)));
-    Fork { source: of.service_name.clone(), name, outcome, reach: reach(of, &args.to) }
+    let has_copy = of.restorable.iter().any(|held| held.region == args.to);
+    // The region of its backups may answer while that of its node is lost.
+    let outcome = match has_copy || stays {
+        true => asked(client, of, &name, &args.to),
+        // What was made while it still could be restored there is as good.
+        false => match is_there(client, of, &name, &args.to) {
+            Ok(true) => Ok(Outcome::There),
+            _ => Ok(Outcome::Failed(why_not(client, of, &args.to))),
+        },
+    };
+    let outcome = outcome.unwrap_or_else(|error| Outcome::Failed(said(&error)));
+    let source = of.service_name.clone();
+    let from = match has_copy {
+        true => format!("the copy of {} there", plain(&source)),
+        false => format!("the backups of {} in {}", plain(&source), plain(&of.backup_region)),
+    };
+    Fork { source, name, from, outcome, reach: reach(of, &args.to) }
 }
 
 /// Up to when the copy in `to` goes, and which other region holds more.
@@ -92,15 +110,8 @@ fn reach(of: &RegionService, to: &str) -> String {
     format!(", up to {} UTC{}", moment(here), more.unwrap_or_default())
 }
 
-fn outcome(client: &Client, of: &RegionService, name: &str, to: &str) -> Result<Outcome> {
+fn asked(client: &Client, of: &RegionService, name: &str, to: &str) -> Result<Outcome> {
     name.parse::<ServiceName>().map_err(|error| error.hint("give a shorter --suffix, of a-z, 0-9 and '-'"))?;
-    if !of.restorable.iter().any(|held| held.region == to) {
-        // What was made while it still could be restored there is as good.
-        return match is_there(client, of, name, to) {
-            Ok(true) => Ok(Outcome::There),
-            _ => Ok(Outcome::Failed(why_not(client, of, to))),
-        };
-    }
     let (_, source) = service(client, &of.service_name)?;
     let request = json!({
         "service_name": name, "service_type": source.service_type, "plan": source.plan, "cloud": to,
@@ -176,7 +187,7 @@ impl Fork {
         let (source, name) = (plain(&self.source), plain(&self.name));
         match &self.outcome {
             Outcome::Asked(_) => {
-                format!("{name} is being made in {to}, from the copy of {source} there{}.", self.reach)
+                format!("{name} is being made in {to}, from {}{}.", self.from, self.reach)
             }
             Outcome::There => format!("{name} is there already: a fork of {source} in {to}."),
             Outcome::Running(answer) => {
@@ -240,7 +251,8 @@ mod tests {
     }
 
     fn fork(outcome: Outcome) -> Fork {
-        Fork { source: "pg-1".to_string(), name: "pg-1-s".to_string(), outcome, reach: String::new() }
+        let from = "the copy of pg-1 there".to_string();
+        Fork { source: "pg-1".to_string(), name: "pg-1-s".to_string(), from, outcome, reach: String::new() }
     }
 
     #[test]

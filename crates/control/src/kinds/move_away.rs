@@ -1,0 +1,89 @@
+//! A running service goes to another region: a backup, so that little of the log is left to be read there; the log to its very end; then
+//! the node is made in the other region from what is stored, as every node is. Until the service's row names the other region its node is
+//! only stopped, and is started again where something goes wrong; from then on its making is tried again, as a rebuilding is.
+
+use farshore_runs::{Done, Step, StepContext};
+use farshore_store::services::Service;
+use farshore_types::{Error, RegionName, Result};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::back_up::record;
+use super::order::node_order;
+use super::power_off::{stop, take_if_running};
+use super::restore::{self, Start};
+use super::step::{begin, change};
+use crate::Control;
+use crate::service::{relocate, state};
+
+/// The input of the run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Destination {
+    /// The region to which the service goes.
+    pub to: RegionName,
+    /// From what it is made there.
+    #[serde(flatten)]
+    pub start: Start,
+}
+
+impl Destination {
+    /// As the input of a run.
+    pub fn input(&self) -> Result<Value> {
+        serde_json::to_value(self).map_err(|error| Error::bug(format!("the goal of a move is no JSON: {error}")))
+    }
+
+    /// From the input of a run.
+    pub fn of(input: &Value) -> Result<Destination> {
+        serde_json::from_value(input.clone())
+            .map_err(|error| Error::corrupt(format!("the goal of a move cannot be read: {error}")))
+    }
+}
+
+/// In order.
+pub fn steps() -> Vec<Step<Control>> {
+    let away = vec![
+        Step { name: "take", act: take_if_running, undo: Some(stay) },
+        Step { name: "record", act: record, undo: None },
+        Step { name: "stop", act: stop, undo: Some(start_again) },
+        Step { name: "leave", act: leave, undo: None },
+    ];
+    away.into_iter().chain(restore::steps()).collect()
+}
+
+/// Whether it is still where it was, and shall run.
+fn stays(service: &Service, to: &RegionName) -> bool {
+    service.powered && service.region != to.as_str()
+}
+
+fn start_again(step: &StepContext<Control>) -> Result<Done> {
+    let (service, generation) = begin(step)?;
+    if stays(&service, &step.input::<Destination>()?.to) {
+        step.context().hosts.provision(&node_order(step.context(), &service, generation)?)?;
+    }
+    Ok(Done::nothing())
+}
+
+fn stay(step: &StepContext<Control>) -> Result<Done> {
+    let (id, to) = (step.service()?, step.input::<Destination>()?.to);
+    Ok(Done::nothing().and(move |tx| {
+        change(tx, &id, |service| {
+            if stays(service, &to) && service.state == state::REBALANCING {
+                service.state = state::RUNNING.to_string();
+            }
+        })
+    }))
+}
+
+/// From here on the service is in the other region. One that was powered off meanwhile goes nowhere.
+fn leave(step: &StepContext<Control>) -> Result<Done> {
+    let to = step.input::<Destination>()?.to;
+    let (service, _) = begin(step)?;
+    Ok(Done::with(&json!({ "from": service.region }))?.and(move |tx| {
+        change(tx, &service.id, |row| {
+            if row.powered {
+                relocate(row, &to);
+                row.state = state::REBUILDING.to_string();
+            }
+        })
+    }))
+}
