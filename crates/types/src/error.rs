@@ -156,6 +156,14 @@ impl Error {
         context.chain([self.what.clone()]).collect()
     }
 
+    /// What is wrong and what to do, without what was being done to which object: for those who know nothing of objects.
+    pub fn brief(&self) -> String {
+        match self.advice() {
+            Some(hint) => format!("{} ({hint})", self.what()),
+            None => self.what().to_string(),
+        }
+    }
+
     /// What is wrong, without context and hint.
     pub fn what(&self) -> &str {
         &self.what

@@ -266,7 +266,8 @@ impl Work {
                 Ok(()) => (told, pause, round) = (None, interval, round.wrapping_add(1).max(1)),
                 Err(_) if self.stop.go_on().is_err() => return,
                 Err(error) => {
-                    let why = error.to_string();
+                    let passes = matches!(error.kind(), ErrorKind::Transient | ErrorKind::Busy);
+                    let why = if passes { error.brief() } else { error.to_string() };
                     if told.as_ref() != Some(&why) {
                         let CopyOrder { service, to, .. } = &self.order;
                         tracing::info!(%service, region = %to, %error, "copying rests, and is tried again");

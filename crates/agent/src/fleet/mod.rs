@@ -290,9 +290,10 @@ impl Fleet {
 
     /// Ends every archiver; servers go on.
     pub fn close(&self) {
-        for member in self.lock().values().cloned().collect::<Vec<_>>() {
-            member.close();
-        }
+        let members: Vec<Arc<Member>> = self.lock().values().cloned().collect();
+        // All at once: each ends with what it is about to ship.
+        members.iter().for_each(|member| member.ask_to_close());
+        members.iter().for_each(|member| member.close());
     }
 
     fn member(&self, service: &ServiceId) -> Result<Arc<Member>> {

@@ -41,8 +41,8 @@ pub struct Observed {
     pub port: Option<u16>,
     /// Everything up to this moment is in the store.
     pub archived_to: Option<Timestamp>,
-    /// Seconds of data that would be lost with the node now.
-    pub at_risk_s: f64,
+    /// Seconds of data that would be lost with the node now; `None` as long as nobody knows.
+    pub at_risk_s: Option<f64>,
     /// How often the journal was broken since the agent's start.
     pub breaks: u64,
     /// Bytes of its volume, as they were counted last.
@@ -50,6 +50,8 @@ pub struct Observed {
     /// Figures by name, as they were read last: `cpu_percent`, `memory_bytes`, `disk_bytes`, `connections`, `commits_per_s`,
     /// `at_risk_s`.
     pub figures: BTreeMap<String, f64>,
+    /// Whether it is closed for writing because its disk is full.
+    pub full: bool,
     /// What is wrong, if anything.
     pub trouble: Option<String>,
     /// Whether a verb works on it now.
@@ -64,10 +66,11 @@ impl Observed {
             server: Server::Absent,
             port: order.port,
             archived_to: None,
-            at_risk_s: 0.0,
+            at_risk_s: None,
             breaks: 0,
             disk_bytes: None,
             figures: BTreeMap::new(),
+            full: false,
             trouble: None,
             busy: false,
         }
@@ -84,7 +87,7 @@ pub fn look(
     let mut observed = Observed::of_order(order);
     if let Some(node) = node {
         observed.port = Some(node.port());
-        observed.server = match node.layout().data().join("PG_VERSION").exists() {
+        observed.server = match node.layout().has_data() {
             false => Server::Lost,
             true => match node.status()? {
                 Status::Stopped => Server::Stopped,

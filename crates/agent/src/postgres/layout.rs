@@ -33,6 +33,9 @@ const OURS: [&str; 17] = [
     "lost+found",
 ];
 
+/// What of a data directory every server needs: without one of them it does not start, or answers nobody.
+const PARTS: [&str; 5] = ["PG_VERSION", "global/pg_control", "global/pg_filenode.map", "base", "pg_wal"];
+
 /// The directories of one node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Layout {
@@ -78,6 +81,12 @@ impl Layout {
     /// What the agent must know to find the node again.
     pub fn record(&self) -> PathBuf {
         self.volume.join("node.json")
+    }
+
+    /// Whether the data directory is there with all that a server needs to start, or to say what it lacks: a part of it may be gone.
+    pub fn has_data(&self) -> bool {
+        let data = self.data();
+        PARTS.iter().all(|part| data.join(part).exists())
     }
 
     /// The superuser's password, readable for the agent only.

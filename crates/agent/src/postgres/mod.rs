@@ -24,6 +24,6 @@ pub use found::{
 };
 pub use installed::folders;
 pub use layout::Layout;
-pub use node::{Node, Status};
+pub use node::{Node, Status, log_since};
 pub use provision::{adopt, open, provision};
 pub use spec::{Sizes, Spec};

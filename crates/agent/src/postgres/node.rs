@@ -96,7 +96,8 @@ impl Node {
 
     /// How to log in as the superuser over the socket: by who we are, without a password.
     pub fn settings(&self) -> Result<Settings> {
-        Ok(Settings::new(Address::socket(self.layout.run(), self.record.port)?, &self.record.superuser))
+        let address = Address::socket(self.layout.run(), self.record.port)?;
+        Ok(Settings::new(address, &self.record.superuser).unlogged())
     }
 
     /// The superuser's password for 127.0.0.1, if Farshore made it: a restored node has those of its source.
@@ -207,7 +208,12 @@ impl Node {
 
     /// What the server has said since it was started last; at most the last 256 KiB.
     pub fn log(&self) -> Result<String> {
-        log::since(&self.layout.log_file(), self.record.log_from)
+        log_since(&self.layout, self.record.log_from)
+    }
+
+    /// Where in its file that begins.
+    pub fn log_from(&self) -> u64 {
+        self.record.log_from
     }
 
     /// Writes files into the data directory, in order, durably, as the server's user: recovery settings, and whatever
@@ -378,4 +384,9 @@ impl Node {
     fn see_log(&self) -> String {
         format!("see {}", self.layout.log_file().display())
     }
+}
+
+/// What the server of a volume has said since a place in its log file; at most the last 256 KiB.
+pub fn log_since(layout: &Layout, from: u64) -> Result<String> {
+    log::since(&layout.log_file(), from)
 }

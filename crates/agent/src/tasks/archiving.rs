@@ -102,6 +102,11 @@ impl Archiving {
         self.thread.as_ref().is_some_and(|thread| !thread.is_finished())
     }
 
+    /// Asks the thread to stop, and does not wait.
+    pub fn ask_to_end(&self) {
+        self.stop.stop();
+    }
+
     /// Asks the thread to stop and waits for it: what it has received is durable then, or lies in the server's slot.
     pub fn end(mut self) -> Result<()> {
         self.stop.stop();

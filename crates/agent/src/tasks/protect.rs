@@ -276,7 +276,7 @@ impl Protect {
         let mut status = lock(&shared.status).clone();
         status.archived_to = durable.moment;
         status.position = durable.position.to_string();
-        status.at_risk_s = durable.at_risk_s(self.clock.now());
+        status.at_risk_s = durable.at_risk_s(self.clock.now()).unwrap_or_default();
         status.trouble = durable.trouble;
         status.breaks = breaks.load(Ordering::Relaxed);
         status.running = lock(&shared.progress).as_ref().map(|progress| progress.bytes());

@@ -274,6 +274,10 @@ impl Windows {
             Error::missing(what).hint("name one of the service's backups")
         })?;
         match &target.kind {
+            TargetKind::Time(moment) if *moment < window.reach.from_time => {
+                let what = format!("backup {backup} is of {}, and {target} lies before it", window.reach.from_time);
+                Err(Error::invalid(what).hint("name an older backup, or none"))
+            }
             TargetKind::Time(_) | TargetKind::Position(_) => window.towards(target).ok_or_else(|| self.outside(target)),
             _ => Ok(window.clone()),
         }

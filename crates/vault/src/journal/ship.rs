@@ -60,11 +60,11 @@ pub struct Durable {
 }
 
 impl Durable {
-    /// How long ago the newest acknowledged change may have been that would be lost now, in seconds; 0 as long as nothing is known.
-    pub fn at_risk_s(&self, now: Timestamp) -> f64 {
+    /// How long ago the newest acknowledged change may have been that would be lost now, in seconds; `None` as long as nothing is known.
+    pub fn at_risk_s(&self, now: Timestamp) -> Option<f64> {
         match self.moment.max(self.complete) {
-            nothing if nothing == Timestamp::default() => 0.0,
-            complete => now.seconds_since(complete).max(0.0),
+            nothing if nothing == Timestamp::default() => None,
+            complete => Some(now.seconds_since(complete).max(0.0)),
         }
     }
 }
@@ -231,7 +231,7 @@ impl Shipper<'_> {
             if !matches!(error.kind(), ErrorKind::Transient | ErrorKind::Busy) || self.stop.go_on().is_err() {
                 return Err(error.context("archive", name));
             }
-            self.horizon.change(|durable| durable.trouble = Some(error.to_string()));
+            self.horizon.change(|durable| durable.trouble = Some(error.brief()));
             self.clock.pause(PUT_PAUSE);
         }
     }

@@ -9,6 +9,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use farshore_engines::postgresql::control::{State as Ended, read_stable};
+use farshore_engines::postgresql::wire::Connection;
 use farshore_types::error::ErrorContext;
 use farshore_types::{Error, ErrorKind, Generation, Result, Timeline, Timestamp};
 use farshore_vault::journal::{WAL, chains};
@@ -25,9 +26,15 @@ const DRAIN_PATIENCE: Duration = Duration::from_secs(30);
 /// How long an archiver may take to reach what the server has; it may just have begun.
 const CATCH_UP_PATIENCE: Duration = Duration::from_secs(60);
 
+/// How long it may take before a restart.
+const RESTART_PATIENCE: Duration = Duration::from_secs(5);
+/// Ends whoever receives the log through a slot.
+const END_STREAMS: &str = "SELECT pg_catalog.pg_terminate_backend(active_pid) FROM pg_catalog.pg_replication_slots \
+                           WHERE active_pid IS NOT NULL";
+
 /// A volume can lose its data under a living agent.
 fn has_data(node: &Node) -> bool {
-    node.layout().data().join("PG_VERSION").exists()
+    node.layout().has_data()
 }
 
 impl Member {
@@ -86,6 +93,24 @@ impl Member {
             false => Err(Error::transient(format!("the log of service {} cannot be shipped now", self.service))
                 .hint("the server runs on; it is stopped once its log is in the store")),
         }
+    }
+
+    /// Before a server is stopped that starts again at once: whoever receives its log must not hold it up. What is not in the store stays in
+    /// its slot.
+    pub(super) fn let_go(&self, state: &mut State) -> Result<()> {
+        let Some(archiving) = &state.archiving else { return Ok(()) };
+        let now = self.ground.host.clock.now();
+        if archiving.is_alive() && archiving::catch_up(archiving.horizon(), now, RESTART_PATIENCE) {
+            return Ok(());
+        }
+        self.tell("the log is not shipped now: it is archived further once the server has started again");
+        drop(state.archiving.take());
+        let node = state.node.as_mut().ok_or_else(|| self.absent())?;
+        if let Status::Ready { .. } = node.status()? {
+            let mut session = Connection::connect(&node.settings()?, self.ground.host.clock.clone())?;
+            session.query(END_STREAMS).map(drop).doing("end", "the streams of the log")?;
+        }
+        Ok(())
     }
 
     fn drain(&self, node: &Node, archiving: Option<&Archiving>) -> Result<()> {

@@ -10,14 +10,15 @@ mod tending;
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use farshore_engines::postgresql::provision::{Installation, candidates, version_program};
-use farshore_engines::postgresql::wire::Connection;
+use farshore_engines::postgresql::wire::{Connection, Settings as Server};
 use farshore_types::{Error, ErrorKind, Generation, Result, ServiceId, Timestamp};
 use farshore_vault::Vault;
 use farshore_vault::journal::WAL;
+use farshore_vault::journal::ship::Horizon;
 
 use super::certificate::{Certificate, door};
 use super::ground::{Ground, order_file};
@@ -29,7 +30,7 @@ use super::restarts::Restarts;
 use super::turn::Turn;
 use super::{accounts, stock};
 use crate::host::Host;
-use crate::postgres::{self, Node, Spec};
+use crate::postgres::{self, Layout, Node, Spec};
 use crate::tasks::archiving::{self, Archiving};
 use crate::tasks::fork;
 
@@ -49,6 +50,8 @@ pub struct Member {
     volume: PathBuf,
     state: Mutex<State>,
     shown: Mutex<Observed>,
+    /// How to get at it while a verb works on it.
+    reach: Mutex<Reach>,
     /// Work that takes long holds the state; then the last look is shown.
     busy: AtomicBool,
     /// Whether a thread tends it.
@@ -57,6 +60,14 @@ pub struct Member {
     cut: AtomicBool,
     told: Mutex<VecDeque<(Timestamp, String)>>,
     backing: Turn,
+}
+
+/// What is needed of a node by those who only look: kept beside its state, which a verb may hold for minutes.
+#[derive(Default)]
+struct Reach {
+    server: Option<(Server, u32)>,
+    log: Option<(Layout, u64)>,
+    horizon: Option<Arc<Horizon>>,
 }
 
 struct State {
@@ -92,7 +103,8 @@ impl Member {
         let state = Mutex::new(State { order, host, node, archiving: None, trouble: None, measured, restarts });
         let (busy, tended, cut) = (AtomicBool::new(false), AtomicBool::new(false), AtomicBool::new(false));
         let (told, backing) = (Mutex::default(), Turn::default());
-        let member = Member { ground: ground.clone(), service, volume, state, shown, busy, tended, cut, told, backing };
+        let (ground, reach) = (ground.clone(), Mutex::default());
+        let member = Member { ground, service, volume, state, shown, reach, busy, tended, cut, told, backing };
         // Before anybody asks: nobody may take a node for absent that was only not looked at yet.
         member.show(&mut lock(&member.state));
         Ok(member)
@@ -103,19 +115,19 @@ impl Member {
         let mut state = self.take(order.generation)?;
         state.order = order.clone();
         let spec = self.spec(&state)?;
-        if state.node.is_none() {
+        let is_new = state.node.is_none();
+        if is_new {
             self.refuse_lost(&state)?;
             spec.check(&state.host.engines)?;
             state.node = Some(postgres::provision(&spec, &state.host)?);
         }
-        let (address, started) = self.run(&mut state, certificate)?;
+        let (address, started) = self.run(&mut state, certificate, is_new)?;
         started.map(|()| address)
     }
 
     /// See [`super::Fleet::catch_up`].
     pub fn catch_up(&self, patience: Duration) -> Result<()> {
-        let horizon = lock(&self.state).archiving.as_ref().map(|archiving| archiving.horizon().clone());
-        let Some(horizon) = horizon else { return Ok(()) };
+        let Some(horizon) = lock(&self.reach).horizon.clone() else { return Ok(()) };
         match archiving::catch_up(&horizon, self.ground.host.clock.now(), patience) {
             true => Ok(()),
             false => Err(Error::transient(format!("the log of service {} is not shipped up to now yet", self.service))),
@@ -125,6 +137,7 @@ impl Member {
     /// See [`super::Fleet::restart`].
     pub fn restart(&self, generation: Generation) -> Result<()> {
         let mut state = self.take(generation)?;
+        self.let_go(&mut state)?;
         let node = state.node.as_mut().ok_or_else(|| self.absent())?;
         node.stop(STOP_PATIENCE)?;
         let started = node.start_or_return(START_PATIENCE);
@@ -136,7 +149,10 @@ impl Member {
         if let Err(error) = &started {
             self.tell(error.to_string());
         }
-        self.archive(&mut state)?;
+        // Where the store does not answer it is archived later: what it writes stays in its slot.
+        if let Err(error) = self.archive(&mut state) {
+            tracing::info!(service = %self.service, %error, "the log is archived later");
+        }
         self.show(&mut state);
         started
     }
@@ -156,18 +172,14 @@ impl Member {
 
     /// See [`super::Fleet::session`].
     pub fn session(&self, database: &str) -> Result<(Connection, u32)> {
-        let (server, major, clock) = {
-            let state = lock(&self.state);
-            let node = state.node.as_ref().ok_or_else(|| self.absent())?;
-            (node.settings()?.with_database(database), state.order.major, state.host.clock.clone())
-        };
-        Ok((Connection::connect(&server, clock)?, major))
+        let (server, major) = lock(&self.reach).server.clone().ok_or_else(|| self.absent())?;
+        Ok((Connection::connect(&server.with_database(database), self.ground.host.clock.clone())?, major))
     }
 
     /// See [`super::Fleet::log`].
     pub fn log(&self) -> Result<String> {
-        let state = lock(&self.state);
-        state.node.as_ref().map_or_else(|| Ok(String::new()), Node::log)
+        let log = lock(&self.reach).log.clone();
+        log.map_or_else(|| Ok(String::new()), |(layout, from)| postgres::log_since(&layout, from))
     }
 
     /// What the agent did with this node, oldest first; the newest [`TOLD_MAX`] of this process.
@@ -181,6 +193,13 @@ impl Member {
             told.pop_front();
         }
         told.push_back((self.ground.host.clock.now(), text.into()));
+    }
+
+    /// Tells the archiver to end, and does not wait for it.
+    pub fn ask_to_close(&self) {
+        if let Some(archiving) = self.state.try_lock().ok().as_ref().and_then(|state| state.archiving.as_ref()) {
+            archiving.ask_to_end();
+        }
     }
 
     /// Ends the archiver and lets go of the node; its server goes on. Waits for whoever works on it.
@@ -245,8 +264,8 @@ impl Member {
     }
 
     /// What every node has, made or restored: certificate, configuration, a running server, an archiver. Where its server does not start
-    /// with what was ordered and runs with what is known to work, that is said beside.
-    fn run(&self, state: &mut State, certificate: &Certificate<'_>) -> Result<(Address, Result<()>)> {
+    /// with what was ordered and runs with what is known to work, that is said beside. Only one that is new needs a store that answers.
+    fn run(&self, state: &mut State, certificate: &Certificate<'_>, is_new: bool) -> Result<(Address, Result<()>)> {
         let networks = state.order.networks.clone();
         certificate.write(&self.volume, &state.host.engines)?;
         let (sizes, settings) = (state.order.sizes.clone(), state.order.settings.clone());
@@ -262,8 +281,11 @@ impl Member {
         };
         let installation = node.installation();
         let address = Address { port: node.port(), version: installation.version, major: installation.major };
-        self.archive(state)?;
-        self.tell(format!("the server runs on port {}, its log is archived", address.port));
+        match self.archive(state) {
+            Err(error) if !is_new => tracing::info!(service = %self.service, %error, "the log is archived later"),
+            archived => archived?,
+        }
+        self.tell(format!("the server runs on port {}", address.port));
         if let Err(error) = &started {
             self.tell(error.to_string());
         }
@@ -295,6 +317,7 @@ impl Member {
     }
 
     fn show(&self, state: &mut State) {
+        *lock(&self.reach) = Reach::of(state);
         let observed =
             observe::look(&state.order, state.node.as_mut(), state.archiving.as_ref(), &*self.ground.host.clock);
         let mut observed =
@@ -304,9 +327,22 @@ impl Member {
         });
         let refused = || state.node.as_ref().and_then(|node| node.refused().err()).map(|error| error.to_string());
         observed.trouble = full.or(state.trouble.clone()).or(observed.trouble).or_else(refused);
+        observed.full = state.measured.full;
         (observed.disk_bytes, observed.figures) = (state.measured.disk_bytes, state.measured.figures.clone());
-        observed.figures.insert("at_risk_s".to_string(), observed.at_risk_s);
+        let at_risk_s = observed.at_risk_s.map(|at_risk_s| ("at_risk_s".to_string(), at_risk_s));
+        observed.figures.extend(at_risk_s);
         *lock(&self.shown) = observed;
+    }
+}
+
+impl Reach {
+    fn of(state: &State) -> Reach {
+        let node = state.node.as_ref();
+        Reach {
+            server: node.and_then(|node| Some((node.settings().ok()?, state.order.major))),
+            log: node.map(|node| (node.layout().clone(), node.log_from())),
+            horizon: state.archiving.as_ref().map(|archiving| archiving.horizon().clone()),
+        }
     }
 }
 

@@ -52,7 +52,7 @@ impl Member {
         };
         state.node = Some(postgres::adopt(&self.volume, &state.host)?);
         // Data that can be used are worth more than settings: what is wrong with those is shown until they are corrected.
-        let (address, _) = self.run(&mut state, certificate)?;
+        let (address, _) = self.run(&mut state, certificate, true)?;
         self.tell_locales(&state);
         Ok(Recovered {
             address,

@@ -34,10 +34,13 @@ impl Member {
             return;
         }
         let outcome = self.tend_state(&mut state);
-        let trouble = outcome.err().map(|error| error.to_string());
-        if let Some(trouble) = trouble.as_ref().filter(|trouble| state.trouble.as_ref() != Some(trouble)) {
-            tracing::warn!(service = %self.service, "{trouble}");
-            self.tell(trouble.clone());
+        // Users know nothing of objects; the log says which one it was about.
+        let trouble = outcome.as_ref().err().map(Error::brief);
+        if let Err(error) = outcome
+            && state.trouble != trouble
+        {
+            tracing::warn!(service = %self.service, "{error}");
+            self.tell(error.brief());
         }
         state.trouble = trouble;
         self.show(&mut state);
@@ -45,7 +48,7 @@ impl Member {
 
     fn tend_state(&self, state: &mut State) -> Result<()> {
         let Some(node) = state.node.as_mut() else { return Ok(()) };
-        if !node.layout().data().join("PG_VERSION").exists() {
+        if !node.layout().has_data() {
             return Err(Error::missing(format!("the data of service {} is gone", self.service)));
         }
         match node.status()? {

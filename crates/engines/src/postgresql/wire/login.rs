@@ -48,6 +48,10 @@ pub(super) fn login(framed: &mut Framed, settings: &Settings) -> Result<Paramete
     }
 }
 
+/// What keeps statements out of the server's log, on every version from 13.
+const UNLOGGED: &str = "-c log_statement=none -c log_duration=off -c log_min_duration_statement=-1 -c log_min_duration_sample=-1 \
+                        -c log_transaction_sample_rate=0 -c log_min_error_statement=panic";
+
 fn startup(settings: &Settings) -> Result<BytesMut> {
     let mut parameters = vec![
         ("user", settings.user.as_str()),
@@ -59,6 +63,9 @@ fn startup(settings: &Settings) -> Result<BytesMut> {
     ];
     if settings.replication {
         parameters.push(("replication", "true"));
+    }
+    if settings.unlogged {
+        parameters.push(("options", UNLOGGED));
     }
     let mut startup = BytesMut::new();
     frontend::startup_message(parameters, &mut startup)

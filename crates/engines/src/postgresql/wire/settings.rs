@@ -125,6 +125,8 @@ pub struct Settings {
     pub application: String,
     /// True for a physical replication connection: only replication commands are understood.
     pub replication: bool,
+    /// True for a superuser's session whose statements the server writes into no log: they may hold the verifier of a password.
+    pub unlogged: bool,
     /// For connecting and logging in.
     pub deadline: Duration,
 }
@@ -139,6 +141,7 @@ impl Settings {
             password: None,
             application: "farshore".to_string(),
             replication: false,
+            unlogged: false,
             deadline: CONNECT_DEADLINE,
         }
     }
@@ -146,6 +149,12 @@ impl Settings {
     /// With a password.
     pub fn with_password(mut self, password: impl Into<String>) -> Self {
         self.password = Some(Secret::new(password));
+        self
+    }
+
+    /// As a superuser whose statements are written into no log.
+    pub fn unlogged(mut self) -> Self {
+        self.unlogged = true;
         self
     }
 
