@@ -55,6 +55,14 @@ pub struct Shown {
     pub ends_at: Option<Timestamp>,
 }
 
+impl Shown {
+    /// The newest stretch of moments that restores from it. Its log may be known to be whole up to a later moment than was read there last.
+    pub fn window(&self) -> Option<(Timestamp, Timestamp)> {
+        let last = self.windows.last()?;
+        Some((last.from_at, self.complete.map_or(last.to_at, |complete| complete.max(last.to_at))))
+    }
+}
+
 /// Older clients split what was typed as a list at its commas, brackets and all: `["['south'", "'east']"]` means `["south", "east"]`.
 /// An empty text is no region, and is left to be refused: it must not end a copy.
 pub fn untangled(options: &Value) -> Value {
@@ -131,6 +139,12 @@ pub fn follow_options(tx: &mut Tx<'_>, control: &Control, service: &Service) -> 
         events::record(tx, control, &service.project_id, "farshore", "service_copy_end", Some(&service.name), &text)?;
     }
     Ok(())
+}
+
+/// The regions that hold a copy of a service, or are to.
+pub fn regions_of(control: &Control, service: &Service) -> Result<Vec<String>> {
+    let rows = control.store.read(|tx| copies::of_service(tx, &service.id))?;
+    Ok(rows.into_iter().map(|row| row.region).collect())
 }
 
 /// The copies of a service. Regions are not read: what was seen last is shown.
@@ -254,10 +268,7 @@ pub fn elsewhere_of(
     service: &Service,
     copies: &[Shown],
 ) -> Result<Vec<(String, Timestamp, Timestamp)>> {
-    let restorable = |copy: &Shown| {
-        let (first, last) = (copy.windows.last()?.from_at, copy.windows.last()?.to_at);
-        Some((copy.region.clone(), first, last))
-    };
+    let restorable = |copy: &Shown| copy.window().map(|(from, to)| (copy.region.clone(), from, to));
     let mut regions: Vec<_> = copies.iter().filter_map(restorable).collect();
     if let Some(stored_in) = &service.backup_region {
         let windows = control.store.read(|tx| windows::of_region(tx, &service.id, stored_in, BACKUPS_MAX))?;
@@ -272,7 +283,10 @@ pub fn hint_elsewhere(control: &Control, service: &Service) -> Result<String> {
     let regions = elsewhere(control, service)?;
     let newest = regions.iter().find(|(region, _, _)| !control.regions.is_down(region)).or(regions.first());
     let Some((newest, _, _)) = newest else { return Ok("no other region holds a copy".to_string()) };
-    let list: Vec<String> = regions.iter().map(|(region, _, to)| format!("{region} (up to {to})")).collect();
+    // What does not answer either is named only where nothing else is.
+    let up = |region: &str| region == newest || !control.regions.is_down(region);
+    let regions = regions.iter().filter(|(region, _, _)| up(region));
+    let list: Vec<String> = regions.map(|(region, _, to)| format!("{region} (up to {to})")).collect();
     Ok(format!("copies are in {}: ask with cloud {newest}", list.join(", ")))
 }
 

@@ -130,13 +130,15 @@ pub struct NodeView {
     pub state: NodeState,
     /// Everything up to this moment is in the store.
     pub archived_to: Option<Timestamp>,
-    /// Seconds of data that would be lost with the node now.
-    pub at_risk_s: f64,
+    /// Seconds of data that would be lost with the node now; `None` as long as nobody knows.
+    pub at_risk_s: Option<f64>,
     /// How often the journal was broken: after each break a full backup is due.
     pub breaks: u64,
+    /// Whether it takes no more writes because its disk is full.
+    pub disk_full: bool,
     /// What is wrong, if anything.
     pub trouble: Option<String>,
-    /// Bytes of its data.
+    /// Bytes of its data; `None` until they were counted.
     pub disk_bytes: Option<u64>,
     /// Figures by name, for charts: `cpu_percent`, `memory_bytes`, `connections` and so on.
     pub figures: BTreeMap<String, f64>,

@@ -1,12 +1,15 @@
 //! Which regions answer, as it was seen last. Kept in memory: a platform that starts takes every region for reachable until it has looked.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use farshore_types::{Error, Result, Timestamp};
 
 /// So many looks in a row must fail before a region counts as down: one lost answer is no disaster.
 const LOOKS: u32 = 2;
+
+/// So long after its return a region counts as just returned, in microseconds.
+const RETURN_US: i64 = 60 * 1_000_000;
 
 /// A region that does not answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,10 +26,12 @@ struct Failing {
     looks: u32,
 }
 
-/// Regions that do not answer, by name.
+/// Regions that do not answer, by name, and what is remembered of those that do again.
 #[derive(Debug, Default)]
 pub struct Regions {
     failing: Mutex<BTreeMap<String, Failing>>,
+    returned: Mutex<BTreeMap<String, Timestamp>>,
+    told: Mutex<BTreeMap<String, BTreeSet<String>>>,
 }
 
 /// What a look has changed.
@@ -43,10 +48,13 @@ pub enum Turn {
 impl Regions {
     /// Keeps the outcome of a look.
     pub fn looked(&self, region: &str, outcome: &Result<()>, now: Timestamp) -> Turn {
-        let mut failing = self.lock();
+        let mut failing = lock(&self.failing);
         match outcome {
             Ok(()) => match failing.remove(region) {
-                Some(failed) if failed.looks >= LOOKS => Turn::Up(failed.down.since),
+                Some(failed) if failed.looks >= LOOKS => {
+                    lock(&self.returned).insert(region.to_string(), now);
+                    Turn::Up(failed.down.since)
+                }
                 _ => Turn::None,
             },
             Err(error) => {
@@ -61,7 +69,22 @@ impl Regions {
 
     /// Since when a region does not answer, and why; `None` while it does.
     pub fn down(&self, region: &str) -> Option<Down> {
-        self.lock().get(region).filter(|failed| failed.looks >= LOOKS).map(|failed| failed.down.clone())
+        lock(&self.failing).get(region).filter(|failed| failed.looks >= LOOKS).map(|failed| failed.down.clone())
+    }
+
+    /// Whether a region answers again since a moment ago: what waited for it goes on only now.
+    pub fn has_just_returned(&self, region: &str, now: Timestamp) -> bool {
+        lock(&self.returned).get(region).is_some_and(|at| at.plus_micros(RETURN_US) > now)
+    }
+
+    /// Projects that were told that a region went down; they are told of its return as well, whatever they have there then.
+    pub fn told(&self, region: &str, projects: &BTreeSet<String>) {
+        lock(&self.told).insert(region.to_string(), projects.clone());
+    }
+
+    /// Those projects, once.
+    pub fn take_told(&self, region: &str) -> BTreeSet<String> {
+        lock(&self.told).remove(region).unwrap_or_default()
     }
 
     /// The first of some regions that does not answer.
@@ -84,10 +107,10 @@ impl Regions {
             }
         }
     }
+}
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Failing>> {
-        self.failing.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -109,6 +132,10 @@ mod tests {
         let error = regions.must_be_up("north").unwrap_err();
         assert!(error.to_string().contains("region north has not answered since 1970-"), "{error}");
         assert_eq!(regions.looked("north", &Ok(()), at(6)), Turn::Up(at(3)));
+        for (now, just) in [(6, true), (5 + RETURN_US, true), (6 + RETURN_US, false)] {
+            assert_eq!(regions.has_just_returned("north", at(now)), just, "{now}");
+        }
+        assert!(!regions.has_just_returned("south", at(6)));
         regions.must_be_up("north").unwrap();
     }
 }

@@ -62,6 +62,9 @@ pub fn next_backup(control: &Control, service: &Service, now: Timestamp) -> Resu
     Ok(Some(schedule::next(last, times, interval_hours(control, service)?)))
 }
 
+/// The fact of a service whose disk is full.
+pub const DISK_FULL: &str = "disk_full";
+
 /// The fact of a service whose newest backup is too old, since it was told.
 pub const BACKUP_LATE: &str = "backup_late";
 

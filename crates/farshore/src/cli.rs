@@ -88,8 +88,8 @@ pub enum Command {
         /// A fork's folder, one that holds several, or the folder of a platform that is stopped.
         #[arg(long, value_name = "DIR")]
         data: PathBuf,
-        /// Also remove the operating system users that a platform has made for its services. Its databases do not start again: for a
-        /// folder that is to be deleted next.
+        /// Also remove the operating system users that a platform has made for its services: for a folder that is to be deleted next. Where
+        /// it is started again they are made anew.
         #[arg(long)]
         forget_users: bool,
     },

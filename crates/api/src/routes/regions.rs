@@ -32,10 +32,14 @@ pub(super) fn routes() -> Vec<Route> {
 fn regions(call: &Call) -> Result<RegionsAnswer> {
     let control = call.control()?;
     let living = services::list(control, call.project()?)?;
+    let copied = living.iter().map(|service| copies::regions_of(control, service)).collect::<Result<Vec<_>>>()?;
     let mut regions = Vec::new();
     for region in &control.settings.regions {
         let down = control.regions.down(region.name.as_str());
-        let here = living.iter().filter(|service| service.region == region.name.as_str());
+        let name = region.name.as_str();
+        let here = living.iter().filter(|service| service.region == name);
+        let stored = living.iter().filter(|service| service.region != name && service.stored_in() == name);
+        let copied = living.iter().zip(&copied).filter(|(_, regions)| regions.iter().any(|copy| copy == name));
         regions.push(RegionState {
             region: region.name.to_string(),
             provider: region.provider.clone(),
@@ -43,6 +47,8 @@ fn regions(call: &Call) -> Result<RegionsAnswer> {
             since: down.as_ref().map(|down| Time(down.since)),
             reason: down.map(|down| down.reason),
             services: here.map(|service| in_region(call, service)).collect::<Result<_>>()?,
+            backups_of: stored.map(|service| service.name.clone()).collect(),
+            copies_of: copied.map(|(service, _)| service.name.clone()).collect(),
         });
     }
     Ok(RegionsAnswer { regions })

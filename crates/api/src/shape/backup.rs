@@ -58,14 +58,14 @@ fn holds_or_will(copy: &Shown) -> bool {
 
 /// The last unbroken stretch of a further region, as far as forks may go there.
 fn further(copy: &Shown, ends_at_backups: bool) -> PitrRegion {
-    let last = copy.windows.last();
+    let last = copy.window();
     let newest = copy.backups.first().filter(|_| ends_at_backups).map(|backup| backup.taken_at);
     let end = |to: Timestamp| newest.map_or(to, |newest| newest.min(to));
     PitrRegion {
         cloud: copy.region.clone(),
         region: copy.region.clone(),
-        pitr_range_start: last.map(|window| Time(window.from_at)),
-        pitr_range_end: last.map(|window| Time(end(window.to_at))),
+        pitr_range_start: last.map(|(from, _)| Time(from)),
+        pitr_range_end: last.map(|(_, to)| Time(end(to))),
     }
 }
 
@@ -78,9 +78,12 @@ pub(crate) fn answer(control: &Control, overview: &Overview) -> Result<BackupsAn
     let policy = plan.backup_policy().filter(|policy| policy.takes_backups());
     let (_, windows) = services::backups_of(control, service, service.stored_in())?;
     let exact = policy.is_some_and(|policy| policy.recovery_mode == RecoveryMode::Pitr);
+    // Its log may wait for a region, as may whoever looks at it.
+    let up = overview.region_down.is_none() && overview.backups_down.is_none();
+    let live = overview.node.as_ref().filter(|_| up);
     let shown = overview.copies.iter().filter(|copy| holds_or_will(copy));
     let pitr = exact.then(|| Pitr {
-        primary_region: range(service, overview.node.as_ref(), &windows),
+        primary_region: range(service, live, &windows),
         additional_regions: shown.map(|copy| further(copy, control.settings.copies_end_at_backups)).collect(),
     });
     let config = Config::from_map(service.user_config.as_object().cloned().unwrap_or_default());

@@ -123,16 +123,19 @@ fn notifications(overview: &Overview) -> Vec<ServiceNotification> {
 fn metadata(overview: &Overview) -> Object {
     let mut metadata = Map::new();
     metadata.insert("backup_region".to_string(), json!(overview.service.stored_in()));
-    for fact in ["major", "version"] {
+    for fact in ["major", "version", "disk_full"] {
         if let Some(value) = overview.service.facts.get(fact) {
             metadata.insert(fact.to_string(), json!(value));
         }
     }
-    if let Some(node) = overview.node.as_ref().filter(|node| node.state == NodeState::Ready) {
-        metadata.insert("data_at_risk_seconds".to_string(), json!(node.at_risk_s));
+    let ready = overview.node.as_ref().filter(|node| node.state == NodeState::Ready);
+    if let Some(at_risk_s) = ready.and_then(|node| node.at_risk_s) {
+        metadata.insert("data_at_risk_seconds".to_string(), json!(at_risk_s));
     }
-    if let Some(down) = &overview.region_down {
-        metadata.insert("region_down_since".to_string(), json!(down.since.to_string()));
+    for (name, down) in
+        [("region_down_since", &overview.region_down), ("backup_region_down_since", &overview.backups_down)]
+    {
+        metadata.extend(down.iter().map(|down| (name.to_string(), json!(down.since.to_string()))));
     }
     let shown = overview.elsewhere.iter();
     let shown =

@@ -37,6 +37,10 @@ pub struct RegionState {
     pub reason: Option<String>,
     /// Services of the project whose node is there.
     pub services: Vec<RegionService>,
+    /// Services whose node is elsewhere and whose backups and log go there.
+    pub backups_of: Vec<String>,
+    /// Services of which a copy is there.
+    pub copies_of: Vec<String>,
 }
 
 /// A service in a region.

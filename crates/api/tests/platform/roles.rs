@@ -55,6 +55,15 @@ fn who_recovers_forks_and_makes_nothing_else() {
         assert_eq!(ask(&body(&format!("empty-{role}"), json!({}))), empty, "{role}");
         let source = json!({"service_to_fork_from": "pg-1"});
         assert_eq!(ask(&body(&format!("fork-{role}"), source)), fork, "{role}");
+        // Who chooses its password, or owns the project that it goes to, would get at the data.
+        let chosen = json!({"service_to_fork_from": "pg-1", "admin_password": "chosen-by-me"});
+        let in_and_out = if role == Role::Operator { 200 } else { 403 };
+        assert_eq!(ask(&body(&format!("chosen-{role}"), chosen)), in_and_out, "{role}");
+        let own = format!("own-{role}");
+        assert_eq!(site.ask_as(Some(&token), "POST /v1/project", &[], &json!({"project": own})).status, 200, "{role}");
+        let away = json!({"service_to_fork_from": "pg-1", "project_to_fork_from": "main"});
+        let body = body(&format!("away-{role}"), away);
+        assert_eq!(site.ask_as(Some(&token), create, &[&own], &body).status, in_and_out, "{role}");
     }
 }
 

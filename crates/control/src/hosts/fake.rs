@@ -73,6 +73,19 @@ impl FakeHosts {
         }
     }
 
+    /// The server of a node does not answer.
+    pub fn crash(&self, service: &ServiceId) {
+        if let Some(node) = self.lock().nodes.get_mut(service) {
+            node.state = NodeState::Crashed;
+        }
+    }
+
+    /// The disk of a node is full, or has room again.
+    pub fn fill(&self, service: &ServiceId, full: bool) {
+        let mut inner = self.lock();
+        let _ = if full { inner.full.insert(service.clone()) } else { inner.full.remove(service) };
+    }
+
     /// The log of a node has been broken so often since its agent was started.
     pub fn break_log(&self, service: &ServiceId, breaks: u64) {
         if let Some(node) = self.lock().nodes.get_mut(service) {
@@ -223,8 +236,9 @@ impl Hosts for FakeHosts {
         Ok(NodeView {
             state: node.map_or(NodeState::Absent, |node| node.state),
             archived_to: node.map(|_| self.clock.now()),
-            at_risk_s: 0.5,
+            at_risk_s: Some(0.5),
             breaks: node.map_or(0, |node| node.breaks),
+            disk_full: inner.full.contains(service),
             trouble: None,
             disk_bytes: node.map(|_| BACKUP_BYTES),
             figures: figures.into_iter().map(|(name, value)| (name.to_string(), value)).collect(),

@@ -6,7 +6,7 @@ use farshore_runs::{Done, Step, StepContext};
 use farshore_store::services::Service;
 use farshore_types::{Error, RegionName, Result};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::back_up::record;
 use super::order::node_order;
@@ -19,6 +19,8 @@ use crate::service::{relocate, state};
 /// The input of the run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Destination {
+    /// The region that it leaves.
+    pub from: RegionName,
     /// The region to which the service goes.
     pub to: RegionName,
     /// From what it is made there.
@@ -50,24 +52,30 @@ pub fn steps() -> Vec<Step<Control>> {
     away.into_iter().chain(restore::steps()).collect()
 }
 
-/// Whether it is still where it was, and shall run.
-fn stays(service: &Service, to: &RegionName) -> bool {
-    service.powered && service.region != to.as_str()
+/// Whether it is still where it was, and shall run: it may have been moved elsewhere since, because its region was lost.
+fn stays(service: &Service, destination: &Destination) -> bool {
+    service.powered && service.region == destination.from.as_str()
+}
+
+/// Whether it has left, also where it was sent back since: then the run that did so makes its node.
+fn has_left(step: &StepContext<Control>) -> Result<bool> {
+    Ok(step.output_if_done::<Value>("leave")?.is_some())
 }
 
 fn start_again(step: &StepContext<Control>) -> Result<Done> {
     let (service, generation) = begin(step)?;
-    if stays(&service, &step.input::<Destination>()?.to) {
+    if !has_left(step)? && stays(&service, &step.input()?) {
         step.context().hosts.provision(&node_order(step.context(), &service, generation)?)?;
     }
     Ok(Done::nothing())
 }
 
 fn stay(step: &StepContext<Control>) -> Result<Done> {
-    let (id, to) = (step.service()?, step.input::<Destination>()?.to);
+    let (id, destination) = (step.service()?, step.input::<Destination>()?);
+    let stayed = !has_left(step)?;
     Ok(Done::nothing().and(move |tx| {
         change(tx, &id, |service| {
-            if stays(service, &to) && service.state == state::REBALANCING {
+            if stayed && stays(service, &destination) && service.state == state::REBALANCING {
                 service.state = state::RUNNING.to_string();
             }
         })
@@ -76,12 +84,11 @@ fn stay(step: &StepContext<Control>) -> Result<Done> {
 
 /// From here on the service is in the other region. One that was powered off meanwhile goes nowhere.
 fn leave(step: &StepContext<Control>) -> Result<Done> {
-    let to = step.input::<Destination>()?.to;
-    let (service, _) = begin(step)?;
-    Ok(Done::with(&json!({ "from": service.region }))?.and(move |tx| {
-        change(tx, &service.id, |row| {
-            if row.powered {
-                relocate(row, &to);
+    let (id, destination) = (step.service()?, step.input::<Destination>()?);
+    Ok(Done::nothing().and(move |tx| {
+        change(tx, &id, |row| {
+            if stays(row, &destination) {
+                relocate(row, &destination.to);
                 row.state = state::REBUILDING.to_string();
             }
         })

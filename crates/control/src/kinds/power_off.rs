@@ -48,7 +48,7 @@ fn close(step: &StepContext<Control>) -> Result<Done> {
                 row.state = state::POWEROFF.to_string();
             }
         })?;
-        let text = format!("Service {} is powered off; its last moment is in its region", service.name);
+        let text = format!("Service {} is powered off; its last moment is in {}", service.name, service.stored_in());
         events.record(tx, &service.project_id, "farshore", "service_poweroff", Some(&service.name), &text)
     }))
 }

@@ -4,6 +4,7 @@ mod changes;
 mod crashes;
 mod forks;
 mod further;
+mod given_up;
 mod letters;
 mod lives;
 mod moves;

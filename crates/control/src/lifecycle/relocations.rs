@@ -31,12 +31,12 @@ const DEATHS: [Death; 14] = [
     Death::After("change"),
 ];
 
-fn to(name: &str) -> Patch {
+pub fn to(name: &str) -> Patch {
     Patch { region: Some(name.to_string()), ..Patch::default() }
 }
 
 /// Where its node is, where its backups are made, and its state.
-fn lives(scene: &Scene, service: &Service, (node, stored_in): (&str, &str), what: &str) {
+pub fn lives(scene: &Scene, service: &Service, (node, stored_in): (&str, &str), what: &str) {
     let row = scene.row(&service.id);
     assert_eq!((row.region.as_str(), row.stored_in(), row.state.as_str()), (node, stored_in, state::RUNNING), "{what}");
     let home = Home { region: region(node), stored_in: region(stored_in) };

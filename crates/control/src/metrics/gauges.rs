@@ -95,7 +95,7 @@ pub fn gauges(control: &Control, projects: Option<&[String]>) -> Result<Gauges> 
             gauges.services.push(ServiceGauge {
                 copies: copies_of(control, &service)?,
                 project_id: service.project_id,
-                at_risk_s: control.hosts.view(&service.id).ok().map(|view| view.at_risk_s),
+                at_risk_s: control.hosts.view(&service.id).ok().and_then(|view| view.at_risk_s),
                 backup_age_s: newest.first().map(|backup| now.seconds_since(backup.taken_at)),
                 id: service.id.to_string(),
                 name: service.name,

@@ -56,7 +56,7 @@ fn lags(control: &Control, service: &Service) -> Result<Vec<(String, f64)>> {
 /// What is kept of one look.
 fn figures(view: &NodeView) -> Vec<(String, f64)> {
     let mut figures: Vec<(String, f64)> = view.figures.iter().map(|(name, value)| (name.clone(), *value)).collect();
-    for (name, value) in ALWAYS.into_iter().zip([view.disk_bytes.map(|bytes| bytes as f64), Some(view.at_risk_s)]) {
+    for (name, value) in ALWAYS.into_iter().zip([view.disk_bytes.map(|bytes| bytes as f64), view.at_risk_s]) {
         if let Some(value) = value.filter(|_| !view.figures.contains_key(name)) {
             figures.push((name.to_string(), value));
         }

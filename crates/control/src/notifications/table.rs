@@ -60,6 +60,12 @@ pub const ROWS: &[Row] = &[
         "The time in which it could come back is over. Nothing can be done.",
     ),
     sent(
+        "service_disk_full",
+        "its disk is full",
+        "It answers queries and takes no writes. Give it more: avn service update --disk-space-gib.",
+    ),
+    sent("service_disk_room", "its disk has room again", "Nothing has to be done."),
+    sent(
         "region_down",
         "a region does not answer",
         "See what it means for each service, and what can be restored elsewhere: farshore region list.",

@@ -86,7 +86,11 @@ fn look(control: &Control, service: &Service, copy: &Shown) -> Result<()> {
 fn tell(control: &Control, service: &Service, copy: &Shown) -> Result<()> {
     let now = control.clock.now();
     let objective_s = control.settings.copy_lag_objective.as_secs_f64();
+    // What was away goes on in a moment: it is not late before that.
+    let returned =
+        service.regions().chain([copy.region.as_str()]).any(|name| control.regions.has_just_returned(name, now));
     let is_late = |row: &Copy| match copy.lag_s {
+        _ if returned && row.late_since.is_none() => false,
         Some(lag_s) => lag_s > objective_s,
         None => row.enabled_at.plus_micros(FIRST_US) < now,
     };

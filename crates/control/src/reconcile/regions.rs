@@ -17,12 +17,18 @@ pub fn probe(control: &Control, region: &RegionName) -> Result<()> {
         Turn::None => Ok(()),
         Turn::Down(down) => {
             tracing::warn!(%region, reason = %down.reason, "a region does not answer");
-            tell(control, region, "region_down", &format!("Region {region} does not answer: {}", down.reason))?;
+            let text = format!("Region {region} does not answer: {}", down.reason);
+            let projects = projects_in(control, region)?;
+            tell(control, &projects, "region_down", &text)?;
+            control.regions.told(region.as_str(), &projects);
             look_elsewhere(control, region)
         }
         Turn::Up(since) => {
             tracing::info!(%region, "a region answers again");
-            tell(control, region, "region_up", &format!("Region {region} answers again; it did not since {since}"))?;
+            let text = format!("Region {region} answers again; it did not since {since}");
+            let mut projects = projects_in(control, region)?;
+            projects.extend(control.regions.take_told(region.as_str()));
+            tell(control, &projects, "region_up", &text)?;
             // It may have come back with less than it had: nothing is promised that is not there any more.
             refresh(control, region)
         }
@@ -43,8 +49,8 @@ fn look_elsewhere(control: &Control, lost: &RegionName) -> Result<()> {
     })
 }
 
-/// An event in every project that has a service there.
-fn tell(control: &Control, region: &RegionName, event: &str, text: &str) -> Result<()> {
+/// Every project that has a service there, or the backups of one.
+fn projects_in(control: &Control, region: &RegionName) -> Result<BTreeSet<String>> {
     let mut projects = BTreeSet::new();
     each_service(control, "telling of a region", |service| {
         if service.regions().any(|needed| needed == region.as_str()) {
@@ -52,6 +58,11 @@ fn tell(control: &Control, region: &RegionName, event: &str, text: &str) -> Resu
         }
         Ok(())
     })?;
+    Ok(projects)
+}
+
+/// An event in each of some projects.
+fn tell(control: &Control, projects: &BTreeSet<String>, event: &str, text: &str) -> Result<()> {
     control.store.write(|tx| {
         projects.iter().try_for_each(|project| events::record(tx, control, project, "farshore", event, None, text))
     })

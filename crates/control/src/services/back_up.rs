@@ -32,6 +32,10 @@ pub fn must_run(service: &Service) -> Result<()> {
     if service.powered && matches!(service.state.as_str(), state::RUNNING | state::REBALANCING) {
         return Ok(());
     }
+    if !service.powered && service.state == state::REBALANCING {
+        let what = format!("Service {} is being powered off", service.name);
+        return Err(Error::conflict(what).hint("power it on again"));
+    }
     if !service.powered {
         return Err(Error::conflict(format!("Service {} is powered off", service.name)).hint("power it on first"));
     }

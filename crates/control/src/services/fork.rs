@@ -45,8 +45,12 @@ pub fn find(
     config: &Config,
 ) -> Result<Option<Source>> {
     let Some(name) = config.fork_source() else { return Ok(None) };
-    let project = config.fork_project().unwrap_or(project);
+    let (target, project) = (project, config.fork_project().unwrap_or(project));
     access::may(control, &actor.user, project, Permission::Recover)?;
+    // Who owns the other project, or chooses a password, gets at the data: that takes more than to bring them back.
+    if project != target || config.text("admin_password").is_some() {
+        access::may(control, &actor.user, project, Permission::SecretsRead)?;
+    }
     let service = control.store.read(|tx| {
         let project = projects::by_name(tx, project)?.ok_or_else(|| no_project(project))?;
         services::by_name(tx, &project.id, name)

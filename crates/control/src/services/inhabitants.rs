@@ -10,6 +10,9 @@ use crate::hosts::{Change, Database};
 use crate::service::{Secrets, new_password};
 use crate::{Control, events, passwords};
 
+/// The event of a new user.
+const USER_CREATE: &str = "service_user_create";
+
 /// Users of a service with their passwords, where we know them; the administrator first.
 pub fn users(control: &Control, service: &Service) -> Result<Vec<(String, Option<String>)>> {
     let secrets = Secrets::open(control, service)?;
@@ -26,7 +29,7 @@ pub fn create_user(control: &Control, actor: &Actor, project: &str, name: &str, 
         return Err(Error::conflict(format!("Service user {user} already exists")));
     }
     control.hosts.change(&service.id, &Change::CreateUser(user.to_string(), password.clone()))?;
-    remember(control, actor, &service, user, Some(&password), "service_user_create")?;
+    remember(control, actor, &service, user, Some(&password), USER_CREATE)?;
     passwords::apply(control, &service.id)?;
     Ok(password)
 }
@@ -149,11 +152,16 @@ fn remember(
         };
         service.sealed = Some(secrets.close(control, &service.id)?);
         if password.is_some() {
-            passwords::mark_due(&mut service);
+            passwords::mark_due(&mut service, user);
         }
         service.updated_at = tx.now();
         services::update(tx, &service)?;
-        let text = format!("User {user} of service {}: {event}", service.name);
+        let what = match (password, event) {
+            (None, _) => "was removed from",
+            (_, USER_CREATE) => "was made in",
+            _ => "has a new password in",
+        };
+        let text = format!("User {user} {what} service {}", service.name);
         events::record(tx, control, &service.project_id, &actor.user, event, Some(&service.name), &text)
     })
 }

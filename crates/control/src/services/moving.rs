@@ -46,7 +46,8 @@ pub fn wanted(
 ) -> Result<Option<Move>> {
     let Some(asked) = asked.filter(|asked| is_move(control, service, asked)) else { return Ok(None) };
     let to = control.settings.region(asked)?.name.clone();
-    if is_under_way(tx, service, &to)? {
+    // Where a region is lost what is under way may never end.
+    if control.regions.first_down(service.regions()).is_none() && is_under_way(tx, service, &to)? {
         return Ok(None);
     }
     let way = way(tx, control, service, powered, &to)?;
@@ -61,15 +62,19 @@ pub fn wanted(
 
 fn way(tx: &mut Tx<'_>, control: &Control, service: &Service, powered: Option<bool>, to: &RegionName) -> Result<Way> {
     let off = service.state == state::POWEROFF;
-    let answers = || control.hosts.view(&service.id).is_ok_and(|view| view.state == NodeState::Ready);
     if control.regions.is_down(service.stored_in()) {
         copies::must_hold_copy(tx, control, service, to)?;
-        if !off && answers() {
-            let stored_in = service.stored_in();
-            let what = format!(
-                "cloud: the server of service {} answers, only the store of {stored_in} does not",
-                service.name
-            );
+        if let Some(node) = node_of(control, service).filter(|_| !off) {
+            let (stored_in, name) = (service.stored_in(), &service.name);
+            let what = match node {
+                NodeState::Ready => {
+                    format!("cloud: the server of service {name} answers, only the store of {stored_in} does not")
+                }
+                _ => format!(
+                    "cloud: the node of service {name} is in {}, which answers, and may hold more than any copy",
+                    service.region
+                ),
+            };
             return Err(Error::conflict(what).hint(format!("fork it with cloud {to}, or wait")));
         }
         return Ok(Way::FromCopy);
@@ -82,7 +87,7 @@ fn way(tx: &mut Tx<'_>, control: &Control, service: &Service, powered: Option<bo
     }
     let failed =
         service.state == state::REBUILDING && runs::unfinished_of_subject(tx, service.id.as_str(), 1)?.is_empty();
-    if off || failed || control.regions.is_down(&service.region) && !answers() {
+    if off || failed || control.regions.is_down(&service.region) && node_of(control, service).is_none() {
         return Ok(Way::FromBackups);
     }
     if service.state != state::RUNNING {
@@ -97,11 +102,21 @@ fn is_move(control: &Control, service: &Service, asked: &str) -> bool {
     if service.region != asked {
         return true;
     }
-    let gone = || {
-        let ready = control.hosts.view(&service.id).is_ok_and(|view| view.state == NodeState::Ready);
-        service.state == state::POWEROFF || !ready
-    };
+    let gone = || service.state == state::POWEROFF || node_of(control, service).is_none();
     service.stored_in() != asked && control.regions.is_down(service.stored_in()) && gone()
+}
+
+/// The node of a service, where one is there: one that answers, or one that does not on hosts that do. One that is being made is none yet.
+fn node_of(control: &Control, service: &Service) -> Option<NodeState> {
+    if service.state == state::REBUILDING {
+        return None;
+    }
+    let state = control.hosts.view(&service.id).ok()?.state;
+    match state {
+        NodeState::Absent | NodeState::Lost => None,
+        NodeState::Ready => Some(state),
+        _ => Some(state).filter(|_| !control.regions.is_down(&service.region)),
+    }
 }
 
 /// Somebody who saw no answer asks again.
@@ -154,7 +169,8 @@ pub fn begin(tx: &mut Tx<'_>, control: &Control, actor: &Actor, service: &mut Se
     events::record(tx, control, &service.project_id, &actor.user, "service_region_move", Some(&name), &text)?;
     if wanted.way == Way::Running {
         service.state = state::REBALANCING.to_string();
-        let input = Destination { to: to.clone(), start: restored(control, service)? }.input()?;
+        let from = control.settings.region(&from)?.name.clone();
+        let input = Destination { from, to: to.clone(), start: restored(control, service)? }.input()?;
         return ask(tx, control, service, kinds::MOVE, input);
     }
     if wanted.way == Way::FromCopy {

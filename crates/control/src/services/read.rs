@@ -31,8 +31,10 @@ pub struct Overview {
     pub copies: Vec<Shown>,
     /// Other regions that hold something of it, with the first and the last moment of the newest stretch there; the newest first.
     pub elsewhere: Vec<(String, Timestamp, Timestamp)>,
-    /// Since when its region, or that of its backups, does not answer.
+    /// Since when the region of its node does not answer.
     pub region_down: Option<Down>,
+    /// Since when that of its backups does not, where it is another one.
+    pub backups_down: Option<Down>,
     /// Its runs, newest first.
     pub runs: Vec<runs::Run>,
     /// What its owner should know.
@@ -78,8 +80,9 @@ pub fn overview(control: &Control, service: Service) -> Result<Overview> {
     let elsewhere = copies::elsewhere_of(control, &service, &copies)?;
     let mut notices = lost(control, &service, &elsewhere);
     notices.extend(self::notices(&service, node.as_ref(), &runs));
-    let region_down = control.regions.first_down(service.regions()).map(|(_, down)| down);
-    Ok(Overview { service, node, backups, copies, elsewhere, region_down, runs, notices })
+    let region_down = control.regions.down(&service.region);
+    let backups_down = service.backup_region.as_ref().and_then(|region| control.regions.down(region));
+    Ok(Overview { service, node, backups, copies, elsewhere, region_down, backups_down, runs, notices })
 }
 
 /// Backups and windows of a service in a region, as they were last read there.
@@ -118,11 +121,17 @@ pub fn log(control: &Control, project: &str, name: &str, limit: usize) -> Result
 /// What to know of a service one of whose regions does not answer.
 fn lost(control: &Control, service: &Service, elsewhere: &[(String, Timestamp, Timestamp)]) -> Vec<Notice> {
     let Some((lost, down)) = control.regions.first_down(service.regions()) else { return Vec::new() };
-    let elsewhere = match elsewhere.iter().find(|(region, _, _)| region != lost) {
-        Some((region, _, moment)) => format!("service {} can be restored in {region} up to {moment}", service.name),
-        None => format!("no other region holds a copy of service {}", service.name),
+    let up = elsewhere.iter().filter(|(region, _, _)| !control.regions.is_down(region));
+    let places: Vec<String> = up.map(|(region, _, moment)| format!("in {region} up to {moment}")).collect();
+    let elsewhere = match places.is_empty() {
+        true => format!("no other region holds a copy of service {}", service.name),
+        false => format!("service {} can be restored {}", service.name, places.join(" and ")),
     };
-    let text = format!("Region {lost} has not answered since {}: {elsewhere}", down.since);
+    let goes_on = match lost == service.region {
+        true => String::new(),
+        false => "the service goes on, its backups and its log wait; ".to_string(),
+    };
+    let text = format!("Region {lost} has not answered since {}: {goes_on}{elsewhere}", down.since);
     vec![Notice { warning: true, text }]
 }
 

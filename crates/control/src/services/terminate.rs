@@ -40,7 +40,18 @@ pub fn deleted(control: &Control, project: &str) -> Result<Vec<Service>> {
     control.store.read(|tx| {
         let project = projects::by_name(tx, project)?.ok_or_else(|| no_project(project))?;
         let mut found = services::deleted_until(tx, tx.now(), DELETED_MAX)?;
-        found.retain(|service| service.project_id == project.id && service.shredded_at.is_none());
+        let window = i64::try_from(control.settings.undelete_window.as_micros()).unwrap_or(i64::MAX);
+        let now = tx.now();
+        let is_kept = |service: &Service| service.deleted_at.is_some_and(|at| at.plus_micros(window) > now);
+        found.retain(|service| service.project_id == project.id && service.shredded_at.is_none() && is_kept(service));
+        let mut kept = Vec::new();
+        for service in found {
+            // One that was terminated before its first backup left nothing behind.
+            if !backups::of_region(tx, &service.id, service.stored_in(), 1)?.is_empty() {
+                kept.push(service);
+            }
+        }
+        let mut found = kept;
         found.sort_by_key(|service| std::cmp::Reverse(service.deleted_at));
         Ok(found)
     })

@@ -56,6 +56,21 @@ pub struct Metadata {
     pub data_at_risk_seconds: Option<f64>,
     /// Since when its region does not answer.
     pub region_down_since: Option<String>,
+    /// The region in which its backups are made.
+    pub backup_region: Option<String>,
+    /// Since when that does not answer, where it is another one.
+    pub backup_region_down_since: Option<String>,
+}
+
+impl Service {
+    /// The region of its backups, while that does not answer.
+    pub fn backups_away(&self) -> Option<&str> {
+        let known = &self.metadata;
+        let stored_in = known.backup_region.as_deref().unwrap_or(&self.cloud_name);
+        let down =
+            if stored_in == self.cloud_name { &known.region_down_since } else { &known.backup_region_down_since };
+        down.as_ref().map(|_| stored_in)
+    }
 }
 
 /// A node.

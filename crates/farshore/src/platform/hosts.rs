@@ -1,7 +1,8 @@
 //! Hosts of a platform on one machine: what the use cases ask of hosts is done by the agents in this process, one for each region.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use farshore_agent::copies::{self, Copies};
@@ -17,17 +18,19 @@ use farshore_engines::postgresql::locale::Locale;
 use farshore_engines::postgresql::statements;
 use farshore_engines::postgresql::wire::Connection;
 use farshore_types::statistics::Page;
-use farshore_types::{Error, ErrorKind, Generation, Progress, RegionName, Result, ServiceId, Timestamp};
+use farshore_types::{Error, ErrorKind, Generation, Progress, RegionName, Result, ServiceId};
 use farshore_vault::care::retention;
 
 use super::agents::{self, Agents};
-use super::queries;
+use super::{lines, queries};
 use crate::installed;
 
 /// How often the log of a service is shipped.
 const INTERVAL_MS: u64 = 2000;
 /// How long whoever asks for the newest moment waits for it: a few intervals.
 const CATCH_UP_PATIENCE: Duration = Duration::from_secs(8);
+/// Services are spread over so many turns to be changed.
+const CHANGING: usize = 64;
 /// The superuser of every node.
 const SUPERUSER: &str = "postgres";
 /// Part of a plan's disk that a slot may hold back while the store is away, and its least, in MiB.
@@ -40,12 +43,15 @@ pub struct LocalHosts {
     copies: BTreeMap<String, Copies>,
     address: String,
     host: Host,
+    /// Changes to users and databases of one service come one after the other: its server takes no two of one account.
+    changing: [Mutex<()>; CHANGING],
 }
 
 impl LocalHosts {
     /// Of agents, and of what keeps the copies in each of their regions; `address` is what clients on this machine connect to.
     pub fn new(agents: Arc<Agents>, copies: BTreeMap<String, Copies>, address: &str, host: Host) -> Arc<LocalHosts> {
-        Arc::new(LocalHosts { agents, copies, address: address.to_string(), host })
+        let (address, changing) = (address.to_string(), std::array::from_fn(|_| Mutex::default()));
+        Arc::new(LocalHosts { agents, copies, address, host, changing })
     }
 
     fn region(&self, name: &RegionName) -> Result<Region> {
@@ -198,6 +204,7 @@ impl Hosts for LocalHosts {
             archived_to: observed.archived_to,
             at_risk_s: observed.at_risk_s,
             breaks: observed.breaks,
+            disk_full: observed.full,
             trouble: observed.trouble.map(|trouble| self.agents.without_paths(&trouble)),
             disk_bytes: observed.disk_bytes,
             figures: observed.figures,
@@ -205,6 +212,10 @@ impl Hosts for LocalHosts {
     }
 
     fn change(&self, service: &ServiceId, change: &Change) -> Result<()> {
+        let mut hasher = DefaultHasher::new();
+        service.hash(&mut hasher);
+        let turn = usize::try_from(hasher.finish() % CHANGING as u64).unwrap_or_default();
+        let _turn = self.changing.get(turn).map(|turn| turn.lock().unwrap_or_else(PoisonError::into_inner));
         let (mut session, major) = self.session(service)?;
         match change {
             Change::Found { administrator, password, database } => {
@@ -232,20 +243,7 @@ impl Hosts for LocalHosts {
     fn log(&self, service: &ServiceId, limit: usize) -> Result<Vec<LogLine>> {
         let fleet = self.fleet(service)?;
         let text = fleet.log(service)?;
-        let mut lines: Vec<LogLine> = Vec::new();
-        for line in text.lines() {
-            match (stamp(line), lines.last_mut()) {
-                (Some((at, text)), _) => {
-                    lines.push(LogLine { at, unit: "postgresql".to_string(), text: text.to_string() });
-                }
-                // A message goes on over several lines.
-                (None, Some(last)) => {
-                    last.text.push('\n');
-                    last.text.push_str(line.trim_end());
-                }
-                (None, None) => {}
-            }
-        }
+        let mut lines = lines::of_server(&text);
         for told in fleet.told(service) {
             lines.push(LogLine { at: told.0, unit: "farshore-agent".to_string(), text: told.1 });
         }
@@ -366,32 +364,11 @@ fn absent() -> NodeView {
     NodeView {
         state: NodeState::Absent,
         archived_to: None,
-        at_risk_s: 0.0,
+        at_risk_s: None,
         breaks: 0,
+        disk_full: false,
         trouble: None,
         disk_bytes: None,
         figures: BTreeMap::new(),
-    }
-}
-
-/// `2026-11-21 10:15:00.123 UTC [4711] LOG:  ...`: when, and the rest behind the process id.
-fn stamp(line: &str) -> Option<(Timestamp, &str)> {
-    let (head, rest) = line.split_once(" UTC [")?;
-    let at = format!("{}Z", head.replace(' ', "T")).parse().ok()?;
-    let (_, text) = rest.split_once("] ")?;
-    Some((at, text))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn lines_of_the_server_are_read_with_their_moment() {
-        let (at, text) = stamp("2026-11-21 10:15:00.123 UTC [4711] LOG:  ready [x] y").unwrap();
-        assert_eq!((at.to_string().as_str(), text), ("2026-11-21T10:15:00.123000Z", "LOG:  ready [x] y"));
-        for other in ["", "\tSELECT 1", "2026-11-21 10:15:00.123 CET [1] x", "yesterday UTC [1] x"] {
-            assert!(stamp(other).is_none(), "{other}");
-        }
     }
 }

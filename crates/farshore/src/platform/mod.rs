@@ -11,6 +11,7 @@ mod copying;
 mod hosts;
 mod keeping;
 mod keys;
+mod lines;
 mod nowhere;
 mod place;
 mod post;

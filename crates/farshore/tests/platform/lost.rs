@@ -35,6 +35,8 @@ pub fn commit(uri: &str, sent: &AtomicU64, acknowledged: &Acknowledged, stop: &A
 enum Lost {
     /// The server's data.
     Data,
+    /// A part of them, without which nobody can log in.
+    Part,
     /// All that its host has of it.
     Node,
     /// The same while the platform is down.
@@ -42,13 +44,17 @@ enum Lost {
 }
 
 impl Lost {
-    const ALL: [Lost; 3] = [Lost::Data, Lost::Node, Lost::NodeUnseen];
+    const ALL: [Lost; 4] = [Lost::Data, Lost::Part, Lost::Node, Lost::NodeUnseen];
 
     /// The server goes on writing while its files vanish.
     fn remove(self, site: &mut Site) {
         let node = site.node(&site.id("shop"));
-        let version = node.join("data/PG_VERSION");
-        let gone = if matches!(self, Lost::Data) { node.join("data") } else { node };
+        let (version, part) = (node.join("data/PG_VERSION"), node.join("data/global"));
+        let (gone, version) = match self {
+            Lost::Data => (node.join("data"), version),
+            Lost::Part => (part.clone(), part),
+            Lost::Node | Lost::NodeUnseen => (node, version),
+        };
         if matches!(self, Lost::NodeUnseen) {
             site.kill();
         }
@@ -77,7 +83,9 @@ fn lose(site: &mut Site, what: Lost, sent: &Arc<AtomicU64>, acknowledged: &Ackno
     pause(3000);
     assert!(acknowledged.lock().unwrap().len() > begun + 50, "the client commits");
     let (lost, clock) = (site.events("shop", "service_node_lost"), SystemClock::new());
-    let at_risk_s = site.service("shop")["metadata"]["data_at_risk_seconds"].as_f64().unwrap();
+    let at_risk_s = || site.service("shop")["metadata"]["data_at_risk_seconds"].as_f64();
+    wait_until("it is known what is at risk", || at_risk_s().is_some());
+    let at_risk_s = at_risk_s().unwrap();
     let moment = clock.now().micros();
     what.remove(site);
     wait_until("the loss is seen", || site.events("shop", "service_node_lost") == lost + 1);
@@ -108,7 +116,7 @@ fn a_node_whose_data_is_removed_is_rebuilt_with_every_row_older_than_the_data_at
     let uri = site.settle_running("shop");
     sql(&uri, "CREATE TABLE sold (n bigint PRIMARY KEY)");
     let (sent, acknowledged) = (Arc::new(AtomicU64::new(0)), Acknowledged::default());
-    for what in Lost::ALL.into_iter().cycle().take(times(3, 12) as usize) {
+    for what in Lost::ALL.into_iter().cycle().take(times(4, 12) as usize) {
         // What the last loss took is not missed again.
         let kept: BTreeSet<u64> =
             sql(&uri, "SELECT n FROM sold").lines().map(|number| number.parse().unwrap()).collect();

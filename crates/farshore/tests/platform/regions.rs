@@ -20,7 +20,7 @@ const LOAD_MS: u64 = 4000;
 /// Requests of which one percent may be slow while a region is down.
 const REQUESTS: usize = 200;
 /// No request may take longer, but for that percent.
-const ANSWER_US: i64 = 1_000_000;
+pub const ANSWER_US: i64 = 1_000_000;
 /// What losing regions may log.
 pub const EXPECTED: &[&str] = &[
     "a region does not answer",
@@ -62,7 +62,7 @@ impl Load {
     }
 }
 
-fn now_us() -> i64 {
+pub fn now_us() -> i64 {
     SystemClock::new().now().micros()
 }
 

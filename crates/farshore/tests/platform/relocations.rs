@@ -1,16 +1,28 @@
 //! A running service goes to another region under load, its platform dies on the way, and its backups stay where they are.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use serde_json::json;
 
 use super::client::{sql, try_sql};
-use super::regions::{EXPECTED, Load, moment, sold};
+use super::regions::{ANSWER_US, EXPECTED, Load, moment, now_us, sold};
 use super::site::{Site, below, pause, text, times};
 use super::support::{installed, wait_until};
 
 /// The longest time from the request to the kill: about what a move takes.
 const KILL_AFTER_MS: u64 = 4000;
+
+/// What this may log besides: a server that was restarted waits for its store.
+const TOLD: &[&str] = &{
+    let mut told = ["open the repository"; EXPECTED.len() + 1];
+    let mut at = 0;
+    while at < EXPECTED.len() {
+        told[at] = EXPECTED[at];
+        at += 1;
+    }
+    told
+};
 
 /// The folder of a service in the store of a region.
 fn stored(site: &Site, region: &str, id: &str) -> bool {
@@ -58,7 +70,7 @@ fn a_running_service_moves_under_load_and_its_backups_stay_where_they_are() {
     if !installed() {
         return;
     }
-    let mut site = Site::new("[limits]\nworkers = 8\n[copies]\ngrace_hours = 0\n", EXPECTED);
+    let mut site = Site::new("[limits]\nworkers = 8\n[copies]\ngrace_hours = 0\n", TOLD);
     site.copied("shop", "local-north", "local-south");
     let id = site.id("shop");
     for round in 0..times(1, 5) {
@@ -113,6 +125,20 @@ fn lives_away(site: &Site, id: &str) {
     assert_eq!(try_sql(&uri, "INSERT INTO away VALUES (2) RETURNING n").as_deref(), Ok("2"), "its server is elsewhere");
     let told = text(&site.service("shop")["service_notifications"][0]["message"]);
     assert!(told.contains("local-north has not answered") && told.contains("local-south"), "{told}");
+    // A change that restarts it needs no store, and holds up nobody who asks.
+    site.change("shop", &json!({ "user_config": { "pg": { "max_locks_per_transaction": 128 } } }));
+    let longest_us = AtomicI64::new(0);
+    wait_until("the change is in effect", || {
+        let begun = now_us();
+        site.service("shop");
+        longest_us.fetch_max(now_us() - begun, Ordering::SeqCst);
+        try_sql(&uri, "SHOW max_locks_per_transaction").as_deref() == Ok("128")
+    });
+    let longest_us = longest_us.into_inner();
+    assert!(longest_us < ANSWER_US, "an answer took {longest_us} us");
+    site.settle("shop", "RUNNING");
+    site.change("shop", &json!({ "user_config": { "pg": { "max_locks_per_transaction": null } } }));
+    site.settle("shop", "RUNNING");
     site.let_return("local-north");
     site.await_region("local-north", "up");
     wait_until("the log goes on", || {

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::client::{Session, sql};
-use super::site::Site;
+use super::site::{Site, text};
 use super::support::installed;
 
 #[test]
@@ -82,5 +82,35 @@ fn queries_that_were_run_are_counted_until_they_are_counted_anew_also_by_a_serve
     let hstore = offered["extensions"].as_array().unwrap().iter().find(|one| one["name"] == "hstore").cloned();
     assert!(hstore.is_some_and(|one| one["versions"][0].is_string()), "{offered}");
     sql(&uri, "CREATE EXTENSION hstore");
+    made_at_once(&site);
     site.finish();
+}
+
+/// Accounts that are made side by side, as scripts do; what is told of them to the server stands in no log.
+fn made_at_once(site: &Site) {
+    let everything = json!({ "user_config": { "pg": { "log_min_duration_statement": 0 } } });
+    site.change("shop", &everything);
+    site.settle("shop", "RUNNING");
+    sql(&site.uri("shop"), "CREATE TABLE looked_for (i int)");
+    let users = "/v1/project/main/service/shop/user";
+    std::thread::scope(|scope| {
+        for number in 0..6 {
+            let user = json!({ "username": format!("clerk{number}") });
+            scope.spawn(move || drop(site.ask("POST", users, &user)));
+        }
+    });
+    let service = site.service("shop");
+    let made = service["users"].as_array().unwrap();
+    assert_eq!(made.len(), 7, "{made:?}");
+    let port = text(&service["service_uri_params"]["port"]);
+    for user in made {
+        let (name, password) = (text(&user["username"]), text(&user["password"]));
+        assert_eq!(
+            sql(&format!("postgres://{name}:{password}@127.0.0.1:{port}/defaultdb?sslmode=require"), "SELECT 1"),
+            "1"
+        );
+    }
+    let log = site.ask("POST", "/v1/project/main/service/shop/logs", &json!({ "limit": 500 })).to_string();
+    assert!(log.contains("looked_for"), "what users do is logged as they wish: {log}");
+    assert!(!log.contains("SCRAM-SHA-256") && !log.contains("CREATE ROLE"), "{log}");
 }

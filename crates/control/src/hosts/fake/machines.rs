@@ -20,6 +20,7 @@ pub(super) struct Inner {
     pub(super) unanswered: BTreeSet<&'static str>,
     pub(super) ports: u16,
     pub(super) down: BTreeSet<RegionName>,
+    pub(super) full: BTreeSet<ServiceId>,
     pub(super) copies: BTreeMap<(RegionName, ServiceId), CopyOrder>,
 }
 

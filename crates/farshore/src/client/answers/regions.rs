@@ -33,6 +33,10 @@ pub struct Region {
     pub since: Option<String>,
     pub reason: Option<String>,
     pub services: Vec<RegionService>,
+    /// Services whose node is elsewhere and whose backups and log go there.
+    pub backups_of: Vec<String>,
+    /// Services of which a copy is there.
+    pub copies_of: Vec<String>,
 }
 
 impl Region {

@@ -1,5 +1,6 @@
 //! `farshore backup lag`: how much work would be lost with the first region of a service, and what the copies in other regions wait for.
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use farshore_types::{ErrorKind, Result, units};
@@ -16,10 +17,12 @@ struct Lag {
     copies: Vec<ServiceCopy>,
 }
 
-/// Regions that do not answer.
+/// Regions that do not answer, and where services are.
 #[derive(Default)]
 struct Away {
     regions: Vec<Region>,
+    /// By service: the region of its node and that of its backups, where they are two.
+    apart: BTreeMap<String, (String, String)>,
 }
 
 impl Away {
@@ -29,9 +32,42 @@ impl Away {
             Err(error) if error.kind() == ErrorKind::Missing => return Ok(Away::default()),
             answer => answer?,
         };
-        let mut regions: Vec<Region> = part(&answer, "regions")?;
+        Ok(Away::of(part(&answer, "regions")?))
+    }
+
+    fn of(mut regions: Vec<Region>) -> Away {
+        let mut apart = BTreeMap::new();
+        for region in &regions {
+            let moved =
+                region.services.iter().filter(|one| !["", &region.region].contains(&one.backup_region.as_str()));
+            apart.extend(
+                moved.map(|one| (one.service_name.clone(), (region.region.clone(), one.backup_region.clone()))),
+            );
+        }
         regions.retain(Region::is_down);
-        Ok(Away { regions })
+        Away { regions, apart }
+    }
+
+    /// What must be lost, or is, before a copy is needed; and how the sentence about its loss goes on.
+    fn when(&self, service: &str) -> (String, &'static str) {
+        let Some((node, stored)) = self.apart.get(service) else {
+            return match self.home(service).map(plain) {
+                Some(region) => (format!("{region} is down: restored elsewhere,"), "loses"),
+                None => ("If its region were lost now,".to_string(), "would lose"),
+            };
+        };
+        let (down, name) = ((self.has(node), self.has(stored)), plain(service));
+        let (node, stored) = (plain(node), plain(stored));
+        match down {
+            (true, true) => (format!("{node} and {stored} are down: restored elsewhere,"), "loses"),
+            (true, false) => {
+                (format!("{node} is down, the backups of {name} are in {stored}. If that were lost now,"), "would lose")
+            }
+            (false, true) => {
+                (format!("{stored} is down, the server of {name} is in {node}. If that were lost now,"), "would lose")
+            }
+            (false, false) => (format!("If {node} and {stored} were lost now,"), "would lose"),
+        }
     }
 
     fn has(&self, region: &str) -> bool {
@@ -101,10 +137,7 @@ fn of_service(lag: &Lag, away: &Away) -> Vec<String> {
         .filter_map(|copy| copy.lag_seconds.map(|lag_s| (lag_s, copy)))
         .partition(|(_, copy)| away.has(&copy.region));
     known.sort_by(|(a, _), (b, _)| a.total_cmp(b));
-    let (when, would) = match home {
-        Some(region) => (format!("{region} is down: restored elsewhere,"), "loses"),
-        None => ("If its region were lost now,".to_string(), "would lose"),
-    };
+    let (when, would) = away.when(&lag.service);
     let mut lines = Vec::new();
     match known.split_first() {
         Some(((lag_s, best), others)) => {
@@ -309,7 +342,7 @@ mod tests {
                 "If its region were lost now, pg-1 would be lost until local-south is back.".to_string(),
             ),
         ] {
-            let said = of_service(&lag("pg-1", copies), &Away { regions });
+            let said = of_service(&lag("pg-1", copies), &Away::of(regions));
             assert_eq!(said[0], expect);
         }
         let leaving = of_service(&lag("pg-1", vec![copy("local-south", "leaving", Some(2.8))]), &Away::default());

@@ -17,8 +17,7 @@ pub fn run(client: &Client, name: &str) -> Result<ExitCode> {
     client.answer(&answer, || {
         let unreadable = |error| Error::invalid(format!("the platform's answer cannot be read: {error}"));
         let (_, service) = service(client, name)?;
-        let away = service.metadata.region_down_since.map(|_| service.cloud_name);
-        Ok(sentences(name, &serde_json::from_value(answer.clone()).map_err(unreadable)?, away.as_deref()))
+        Ok(sentences(name, &serde_json::from_value(answer.clone()).map_err(unreadable)?, service.backups_away()))
     })
 }
 

@@ -29,8 +29,28 @@ pub fn loss(lost: &Region, regions: &[Region], project: &str) -> Vec<String> {
     let reason = lost.reason.as_deref().map(|why| format!(": {}", plain(why).trim_end_matches('.')));
     let mut lines = vec![format!("Region {} is down{since}{}.", plain(&lost.region), reason.unwrap_or_default())];
     lines.push(within(lost, project));
+    lines.extend(waiting(lost));
     lines.extend(lost.services.iter().map(|service| restorable(service, lost, regions)));
     lines
+}
+
+/// What waits for a region that is down, of services that are elsewhere.
+fn waiting(lost: &Region) -> Vec<String> {
+    let named = |names: &[String]| together(&names.iter().map(|name| plain(name)).collect::<Vec<String>>());
+    let (stored, copied) = (named(&lost.backups_of), named(&lost.copies_of));
+    let stored = match lost.backups_of.len() {
+        0 => None,
+        1 => Some(format!("{stored} goes on in another region; its backups and its log wait until this one is back.")),
+        _ => {
+            Some(format!("{stored} go on in other regions; their backups and their logs wait until this one is back."))
+        }
+    };
+    let copied = match lost.copies_of.len() {
+        0 => None,
+        1 => Some(format!("The copy of {copied} rests.")),
+        _ => Some(format!("The copies of {copied} rest.")),
+    };
+    stored.into_iter().chain(copied).collect()
 }
 
 /// Which services are in a region.
@@ -114,7 +134,8 @@ mod tests {
                  "restorable": [held("local-south", early), held("local-east", late), held("local-north", None)]},
                 {"service_name": "pg-2", "state": "RUNNING", "restorable": [held("local-south", early), held("local-south", late)]},
                 {"service_name": "pg-3", "state": "RUNNING", "restorable": []}]},
-            {"region": "local-south", "provider": "local", "state": "up", "since": null, "reason": null, "services": []},
+            {"region": "local-south", "provider": "local", "state": "up", "since": null, "reason": null, "services": [],
+             "backups_of": ["pg-4"], "copies_of": ["pg-1", "pg-2"]},
             {"region": "local-east", "provider": "local", "state": "up", "services": []},
         ]))
         .unwrap()
@@ -134,6 +155,14 @@ mod tests {
             ]
         );
         regions[1].state = "down".to_string();
+        assert_eq!(
+            loss(&regions[1], &regions, "main")[1..],
+            [
+                "No service of project main is in it.",
+                "pg-4 goes on in another region; its backups and its log wait until this one is back.",
+                "The copies of pg-1 and pg-2 rest.",
+            ]
+        );
         let said = loss(&regions[0], &regions, "main");
         assert_eq!(said[3], "pg-2 cannot be restored in another region now.");
         let empty = Region { region: "r".to_string(), state: "down".to_string(), ..Region::default() };

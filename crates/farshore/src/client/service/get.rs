@@ -39,12 +39,14 @@ pub fn uri(client: &Client, name: &str) -> Result<ExitCode> {
 pub fn sentences(service: &Service, backups: &Backups) -> String {
     let mut lines = vec![headline(service)];
     let at_risk_s = service.metadata.data_at_risk_seconds;
-    lines.extend(at_risk_s.filter(|_| service.state == "RUNNING").map(risk));
+    if service.state == "RUNNING" && service.metadata.region_down_since.is_none() {
+        lines.push(at_risk_s.map_or_else(|| "How much data you would lose is not known yet.".to_string(), risk));
+    }
     lines.push(format!("{}, plan {}, made {} UTC.", kind(service), plain(&service.plan), moment(&service.create_time)));
     lines.extend(stored(backups));
-    let away = service.metadata.region_down_since.as_ref().map(|_| service.cloud_name.as_str());
-    lines.extend(window(backups, away));
-    lines.extend(connection(service).filter(|_| away.is_none()));
+    lines.extend(window(backups, service.backups_away()));
+    let listens = service.metadata.region_down_since.is_none() && service.state != "POWEROFF";
+    lines.extend(connection(service).filter(|_| listens));
     let nodes = service.node_states.iter().filter(|node| node.state != "running");
     lines.extend(nodes.filter_map(|node| phase_line(&node.name, &node.progress_updates)));
     lines.extend(service.service_notifications.iter().map(|notification| {
