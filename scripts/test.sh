@@ -31,6 +31,9 @@ else
   say "SKIPPED: the client avn (scripts/install.sh test)"
 fi
 
+# Tests with real servers wait most of their time: twice as many as there are processors go on at the same time.
+export RUST_TEST_THREADS="${RUST_TEST_THREADS:-$((2 * $(nproc)))}"
+
 # One run shows everything that fails.
 cargo test --workspace --no-fail-fast "${locked[@]}" || failed+=("cargo test")
 
