@@ -34,7 +34,10 @@ fn a_wrong_file_is_refused_with_line_key_and_what_is_allowed() {
     check("[limits]\nservices_max = 0\n".into(), &["line 2", "services_max", "`0`", "from 1 to 1000"]);
     check("[limits]\nundelete_days = -1\n".into(), &["line 2", "undelete_days", "from 0 to 3650"]);
     check("[limits]\nlease_s = 1.5\n".into(), &["line 2", "lease_s", "from 1 to 3600"]);
-    check("names = [\"a\\nb\"]\n".into(), &["line 1", "names", "one line"]);
+    for wrong in ["a\\nb", "bad name", "", "a/b"] {
+        check(format!("names = [\"{wrong}\"]\n"), &["line 1", "names", "allowed are letters"]);
+    }
+    check("[regions]\nname = \"x\"\n".into(), &["line 1", "regions", "write [[regions]]"]);
     check("default_regions = false\n".into(), &["0 regions", "allowed are 1 to 100"]);
     check("[limits\n".into(), &["line 1"]);
     check(REGION.into(), &["line 1", "\"store\" is missing in [[regions]]", "store = "]);

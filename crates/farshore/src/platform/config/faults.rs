@@ -38,6 +38,12 @@ impl Fault {
             let what = format!("{place}: the key {word:?} is missing in {}", table(line));
             return Error::invalid(what).hint(format!("add a line `{word} = …`"));
         }
+        if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'))
+            && self.message.contains("expected a sequence")
+        {
+            let what = format!("{place}, key {name:?}: there may be several, and this is written as one");
+            return Error::invalid(what).hint(format!("write [[{name}]]"));
+        }
         let key = line.split_once('=').map(|(key, _)| key.trim()).filter(|key| !key.is_empty() && key.len() <= 64);
         match key {
             Some(key) => Error::invalid(format!("{place}, key {key:?}: {}", self.message)),

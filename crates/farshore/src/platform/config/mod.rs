@@ -101,7 +101,7 @@ impl Config {
             settings,
             mail,
             routes,
-            names: raw.names.into_iter().map(|name| name.0).collect(),
+            names: raw.names.into_iter().map(|name| name.0.0).collect(),
             lease: Duration::from_secs(limits.lease_s.map_or(60, |seconds| seconds.0)),
             workers: limits.workers.map_or(4, |count| usize::try_from(count.0).unwrap_or(4)),
         })

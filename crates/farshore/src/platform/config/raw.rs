@@ -19,7 +19,7 @@ pub struct File {
     pub default_regions: Option<bool>,
     /// Host names under which the API is reached.
     #[serde(default)]
-    pub names: Vec<Text>,
+    pub names: Vec<Parsed<HostName>>,
     /// Further regions.
     #[serde(default)]
     pub regions: Vec<Region>,
@@ -204,6 +204,25 @@ impl<'de> Deserialize<'de> for Text {
             }
             _ if text.chars().any(char::is_control) => wrong("has control characters".to_string()),
             _ => Ok(Text(text)),
+        }
+    }
+}
+
+/// Name or address of a host, as it stands in a URL (RFC 1123, section 2.1).
+#[derive(Debug, Clone)]
+pub struct HostName(pub String);
+
+impl FromStr for HostName {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let is_name = (1..=253).contains(&text.len())
+            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte));
+        match is_name || text.parse::<std::net::IpAddr>().is_ok() {
+            true => Ok(HostName(text.to_string())),
+            false => Err(format!(
+                "{text:?} is no name of a host, allowed are letters, digits, '-' and '.', or an IP address"
+            )),
         }
     }
 }
