@@ -72,6 +72,10 @@ fn a_stopped_and_removed_node_comes_back_with_its_last_commit_on_the_same_port()
     let stale = fleet.stop(&id("life-1"), Generation(1)).unwrap_err();
     assert_eq!(stale.kind(), ErrorKind::Conflict);
 
+    let early = Target { kind: TargetKind::Time(stock.windows[0].0.plus_micros(-1_000_000)), inclusive: true };
+    let named = Restore { target: early, backup: Some(stock.backups[0].name.clone()), ..scene.latest("life-1") };
+    let error = fleet.check_restore(&named).unwrap_err();
+    assert!(error.kind() == ErrorKind::Invalid && error.to_string().contains("lies before it"), "{error}");
     // A database that was idle has no log that says so; whoever followed it knows.
     let later = stock.windows[0].1.plus_micros(3_600_000_000);
     let target = Target { kind: TargetKind::Time(later), inclusive: true };

@@ -62,6 +62,23 @@ fn a_copy_that_falls_behind_its_objective_is_told_once_and_told_again_when_it_ha
 }
 
 #[test]
+fn a_copy_is_not_late_in_the_moment_in_which_its_region_returns() {
+    let scene = Scene::with(|settings| settings.copy_lag_objective = Duration::ZERO);
+    scene.running("pg-1", wanted());
+    let looks = |times: usize| {
+        (0..times).for_each(|_| reconcile::probe(&scene.control, &region("local-south")).unwrap());
+    };
+    scene.hosts.down(&region("local-south"));
+    looks(2);
+    scene.hosts.up(&region("local-south"));
+    looks(1);
+    for _ in 0..3 {
+        pass(&scene.control);
+    }
+    assert_eq!(count(&scene, "service_copy_lag"), 0, "any lag is too much here, and is told a minute later");
+}
+
+#[test]
 fn a_copy_that_is_left_stays_for_its_grace_then_goes_and_may_come_back_before() {
     let scene = Scene::with(|settings| settings.copy_grace = Duration::from_secs(3600));
     let service = scene.running("pg-1", wanted());

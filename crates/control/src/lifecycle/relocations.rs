@@ -236,6 +236,7 @@ fn a_moved_service_whose_node_is_lost_with_its_region_is_made_again_from_its_bac
     );
     scene.hosts.up(&region("local-south"));
     pass(&scene.control);
+    assert_eq!(count(&scene, "region_up"), 1, "told to whoever was told of the loss, though nothing is there any more");
     reconcile::sweep_nodes(&scene.control).unwrap();
     assert_eq!(scene.hosts.order(&service.id).unwrap().home.region, region("local-north"));
 }
