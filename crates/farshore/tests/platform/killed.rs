@@ -20,9 +20,22 @@ fn sold(uri: &str) -> u64 {
 
 fn make(site: &Site, name: &str) -> String {
     site.create(name, "startup-4", &json!({}));
+    made(site, name)
+}
+
+/// Waits until it runs, and opens its shop.
+fn made(site: &Site, name: &str) -> String {
     let uri = site.settle_running(name);
     sql(&uri, "CREATE TABLE sold (n bigint GENERATED ALWAYS AS IDENTITY)");
     uri
+}
+
+/// A terminated service that was to come back is there, with its row; it ends again.
+fn returned(site: &Site, name: &str, id: &str) {
+    let uri = site.settle_running(name);
+    assert_eq!((site.id(name).as_str(), sold(&uri), site.servers(id)), (id, 1, 1), "{name}");
+    site.terminate(name);
+    site.gone(id);
 }
 
 #[test]
@@ -33,8 +46,8 @@ fn a_platform_that_is_killed_while_runs_are_under_way_finishes_them_and_loses_no
     let mut site = Site::new("[limits]\nworkers = 8\n", &["the log of service"]);
     let (base, cycle) = (make(&site, "base"), make(&site, "cycle"));
     let (mut rows, mut cycled, mut on) = (0, sell(&cycle), true);
-    site.create("new-0", "startup-4", &json!({}));
-    site.settle_running("new-0");
+    let mut ended: Option<(String, String)> = None;
+    sell(&make(&site, "new-0"));
     for round in 1..=times(4, 20) {
         rows = sell(&base).max(rows);
         let (old, new, fork) = (format!("new-{}", round - 1), format!("new-{round}"), format!("fork-{round}"));
@@ -44,6 +57,7 @@ fn a_platform_that_is_killed_while_runs_are_under_way_finishes_them_and_loses_no
         site.fork(&fork, "base", "local-south", None);
         on = !on;
         site.change("cycle", &json!({ "powered": on }));
+        ended.iter().for_each(|(_, id)| site.undelete(id));
         site.terminate(&old);
         let after = below(KILL_AFTER_MS);
         println!("round {round}: killed after {after} ms");
@@ -61,7 +75,10 @@ fn a_platform_that_is_killed_while_runs_are_under_way_finishes_them_and_loses_no
             (rows - 1..=rows).contains(&forked),
             "{forked} of {rows}: all that was acknowledged when the fork was asked for"
         );
-        site.settle_running(&new);
+        sell(&made(&site, &new));
+        if let Some((name, id)) = ended.replace((old, old_id)) {
+            returned(&site, &name, &id);
+        }
         site.settle("cycle", if on { "RUNNING" } else { "POWEROFF" });
         if on {
             assert_eq!((site.uri("cycle"), sold(&cycle)), (cycle.clone(), cycled));

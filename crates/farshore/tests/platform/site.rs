@@ -103,6 +103,11 @@ impl Site {
         self.ask("DELETE", &format!("{SERVICES}/{name}"), &Value::Null);
     }
 
+    /// Brings a terminated service back.
+    pub fn undelete(&self, id: &str) {
+        self.ask("POST", &format!("/v1/project/main/deleted-services/{id}/undelete"), &Value::Null);
+    }
+
     pub fn service(&self, name: &str) -> Value {
         self.ask("GET", &format!("{SERVICES}/{name}"), &Value::Null)["service"].take()
     }

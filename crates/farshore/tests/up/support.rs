@@ -12,7 +12,8 @@ use farshore_types::{Clock, SystemClock};
 use rustix::process::{Pid, Signal, kill_process};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_farshore");
-const PATIENCE: Duration = Duration::from_secs(60);
+/// What takes longer hangs, also on a machine that has much else to do.
+const PATIENCE: Duration = Duration::from_secs(180);
 
 /// The program.
 pub fn program() -> Command {
