@@ -69,8 +69,15 @@ pub fn state(word: &str) -> String {
 pub fn state_of(service: &Service) -> String {
     match &service.metadata.region_down_since {
         Some(_) => "out of reach".to_string(),
+        None if is_down(service) => "down".to_string(),
         None => state(&service.state),
     }
+}
+
+/// Whether it should run, and its server does not.
+pub fn is_down(service: &Service) -> bool {
+    let nodes = &service.node_states;
+    service.state == "RUNNING" && !nodes.is_empty() && nodes.iter().all(|node| node.state == "timing_out")
 }
 
 /// Where a service is and what it does, in a sentence.
@@ -80,6 +87,7 @@ pub fn headline(service: &Service) -> String {
         Some(since) => {
             format!("Service {name} cannot be reached: {region} has not answered since {} UTC.", moment(since))
         }
+        None if is_down(service) => format!("Service {name} does not answer: its server in {region} is down."),
         None => format!("Service {name} is {state} in {region}."),
     }
 }

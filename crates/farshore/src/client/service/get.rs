@@ -8,7 +8,7 @@ use serde_json::json;
 use super::ask::service;
 use crate::client::answers::{Backups, Service};
 use crate::client::caller::Client;
-use crate::client::text::{count, headline, kind_name, loss, moment, phase_line, plain, window};
+use crate::client::text::{count, headline, is_down, kind_name, loss, moment, phase_line, plain, window};
 use crate::output;
 
 /// Says how it is.
@@ -45,7 +45,7 @@ pub fn sentences(service: &Service, backups: &Backups) -> String {
     lines.push(format!("{}, plan {}, made {} UTC.", kind(service), plain(&service.plan), moment(&service.create_time)));
     lines.extend(stored(backups));
     lines.extend(window(backups, service.backups_away()));
-    let listens = service.metadata.region_down_since.is_none() && service.state != "POWEROFF";
+    let listens = service.metadata.region_down_since.is_none() && service.state != "POWEROFF" && !is_down(service);
     lines.extend(connection(service).filter(|_| listens));
     let nodes = service.node_states.iter().filter(|node| node.state != "running");
     lines.extend(nodes.filter_map(|node| phase_line(&node.name, &node.progress_updates)));
@@ -148,6 +148,15 @@ mod tests {
             "{text}"
         );
         assert!(!text.contains("listens at") && !text.contains("can be restored"), "{text}");
+    }
+
+    #[test]
+    fn a_service_whose_server_is_down_is_not_said_to_run() {
+        let mut service = running();
+        service.node_states[0].state = "timing_out".to_string();
+        let text = sentences(&service, &stored());
+        assert!(text.starts_with("Service pg-1 does not answer: its server in local-north is down.\n"), "{text}");
+        assert!(!text.contains("listens at") && text.contains("can be restored"), "{text}");
     }
 
     #[test]

@@ -27,7 +27,7 @@ fn sentences(project: &str, services: &[Service]) -> String {
             "Project {project} has no services.\n  farshore service create pg-1 --type pg --plan startup-4 --wait"
         );
     }
-    let runs = |service: &&Service| service.state == "RUNNING" && service.metadata.region_down_since.is_none();
+    let runs = |service: &&Service| state_of(service) == "running";
     let running = services.iter().filter(runs).count();
     let row = |service: &Service| {
         let known =
@@ -74,6 +74,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::client::answers::Node;
 
     #[test]
     fn services_stand_in_a_table_below_a_sentence_and_warnings_follow() {
@@ -102,6 +103,11 @@ mod tests {
             text.starts_with("Project main has 1 service, 0 running.") && text.contains("  out of reach  "),
             "{text}"
         );
+        let mut down: Vec<Service> = part(&answer, "services").unwrap();
+        down[0].node_states =
+            vec![Node { name: "pg-1-1".to_string(), state: "timing_out".to_string(), ..Node::default() }];
+        let text = sentences("main", &down[..1]);
+        assert!(text.starts_with("Project main has 1 service, 0 running.") && text.contains("  down  "), "{text}");
         assert!(sentences("main", &[]).starts_with("Project main has no services.\n  farshore service create"));
     }
 
