@@ -136,6 +136,8 @@ pub struct NodeView {
     pub breaks: u64,
     /// Whether it takes no more writes because its disk is full.
     pub disk_full: bool,
+    /// Whether its server crashes again and again; `None` as long as nobody can say.
+    pub crash_loop: Option<bool>,
     /// What is wrong, if anything.
     pub trouble: Option<String>,
     /// Bytes of its data; `None` until they were counted.

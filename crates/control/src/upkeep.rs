@@ -65,6 +65,12 @@ pub fn next_backup(control: &Control, service: &Service, now: Timestamp) -> Resu
 /// The fact of a service whose disk is full.
 pub const DISK_FULL: &str = "disk_full";
 
+/// The fact of a service whose server crashes again and again.
+pub const CRASH_LOOP: &str = "crash_loop";
+
+/// The fact of a service that holds which of its runs was last told to wait for long.
+pub const RUN_WAITS: &str = "run_waits";
+
 /// The fact of a service whose newest backup is too old, since it was told.
 pub const BACKUP_LATE: &str = "backup_late";
 

@@ -52,6 +52,8 @@ pub struct Observed {
     pub figures: BTreeMap<String, f64>,
     /// Whether it is closed for writing because its disk is full.
     pub full: bool,
+    /// Whether its server crashes again and again; `None` as long as nobody can say.
+    pub crash_loop: Option<bool>,
     /// What is wrong, if anything.
     pub trouble: Option<String>,
     /// Whether a verb works on it now.
@@ -71,6 +73,7 @@ impl Observed {
             disk_bytes: None,
             figures: BTreeMap::new(),
             full: false,
+            crash_loop: None,
             trouble: None,
             busy: false,
         }

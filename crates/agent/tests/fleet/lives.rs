@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use farshore_agent::fleet::{Restore, Server};
+use farshore_agent::fleet::{Fleet, Restore, Server};
 use farshore_agent::host::Host;
 use farshore_agent::postgres;
 use farshore_engines::postgresql::wire::Connection;
@@ -103,20 +103,28 @@ fn a_stopped_and_removed_node_comes_back_with_its_last_commit_on_the_same_port()
     assert!(left.is_empty(), "{left:?}");
 }
 
+/// Kills the server, and waits until that is seen.
+fn crash(fleet: &Fleet, service: &str) {
+    let pid = sql(fleet, service, "SELECT split_part(pg_read_file('postmaster.pid'), E'\\n', 1)").parse().unwrap();
+    rustix::process::kill_process(rustix::process::Pid::from_raw(pid).unwrap(), rustix::process::Signal::KILL).unwrap();
+    wait_until("the server is gone", || fleet.observe(&id(service)).unwrap().server == Server::Crashed);
+}
+
 #[test]
 fn a_crashed_server_is_started_again_a_lost_node_is_said_and_a_new_agent_finds_both() {
     let scene = Scene::new();
     let fleet = scene.fleet();
     fleet.provision(&scene.order("crash-1", 1), &CERTIFICATE).unwrap();
     sql(&fleet, "crash-1", "CREATE TABLE t (i int)");
-    let pid: i32 =
-        sql(&fleet, "crash-1", "SELECT split_part(pg_read_file('postmaster.pid'), E'\\n', 1)").parse().unwrap();
-    rustix::process::kill_process(rustix::process::Pid::from_raw(pid).unwrap(), rustix::process::Signal::KILL).unwrap();
-    wait_until("the server is gone", || fleet.observe(&id("crash-1")).unwrap().server == Server::Crashed);
-    wait_until("the server is back", || {
-        fleet.tend();
-        fleet.observe(&id("crash-1")).unwrap().server == Server::Ready
-    });
+    for said in [None, None, None, Some(true)] {
+        assert_eq!(fleet.observe(&id("crash-1")).unwrap().crash_loop, None);
+        crash(&fleet, "crash-1");
+        wait_until("the server is back", || {
+            fleet.tend();
+            fleet.observe(&id("crash-1")).unwrap().server == Server::Ready
+        });
+        assert_eq!(fleet.observe(&id("crash-1")).unwrap().crash_loop, said);
+    }
     assert_eq!(sql(&fleet, "crash-1", "SELECT count(*)::text FROM t"), "0");
 
     fleet.close();

@@ -123,7 +123,7 @@ fn notifications(overview: &Overview) -> Vec<ServiceNotification> {
 fn metadata(overview: &Overview) -> Object {
     let mut metadata = Map::new();
     metadata.insert("backup_region".to_string(), json!(overview.service.stored_in()));
-    for fact in ["major", "version", "disk_full"] {
+    for fact in ["major", "version", "disk_full", "crash_loop"] {
         if let Some(value) = overview.service.facts.get(fact) {
             metadata.insert(fact.to_string(), json!(value));
         }

@@ -80,10 +80,26 @@ impl FakeHosts {
         }
     }
 
+    /// It answers again.
+    pub fn recover(&self, service: &ServiceId) {
+        if let Some(node) = self.lock().nodes.get_mut(service) {
+            node.state = NodeState::Ready;
+        }
+    }
+
     /// The disk of a node is full, or has room again.
     pub fn fill(&self, service: &ServiceId, full: bool) {
         let mut inner = self.lock();
         let _ = if full { inner.full.insert(service.clone()) } else { inner.full.remove(service) };
+    }
+
+    /// The server of a node crashes again and again, or does not, or nobody can say.
+    pub fn crash_again_and_again(&self, service: &ServiceId, is_loop: Option<bool>) {
+        let loops = &mut self.lock().crash_loops;
+        let _ = match is_loop {
+            Some(is_loop) => loops.insert(service.clone(), is_loop),
+            None => loops.remove(service),
+        };
     }
 
     /// The log of a node has been broken so often since its agent was started.
@@ -239,6 +255,7 @@ impl Hosts for FakeHosts {
             at_risk_s: Some(0.5),
             breaks: node.map_or(0, |node| node.breaks),
             disk_full: inner.full.contains(service),
+            crash_loop: inner.crash_loops.get(service).copied(),
             trouble: None,
             disk_bytes: node.map(|_| BACKUP_BYTES),
             figures: figures.into_iter().map(|(name, value)| (name.to_string(), value)).collect(),

@@ -28,7 +28,7 @@ pub fn tell(control: &Control, tx: &mut Tx<'_>, run: &Run) -> Result<()> {
 }
 
 /// What a kind of run is called at the beginning of a sentence, before "service".
-fn words(kind: &str) -> &'static str {
+pub(super) fn words(kind: &str) -> &'static str {
     match kind {
         CREATE => "Making",
         RESTORE => "The restore of",

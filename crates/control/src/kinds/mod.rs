@@ -12,6 +12,7 @@ mod power_off;
 mod restore;
 mod step;
 mod terminate;
+mod waits;
 
 use std::time::Duration;
 
@@ -23,6 +24,7 @@ pub use move_away::Destination;
 pub use names::{BACK_UP, CONFIGURE, CREATE, MOVE, POWER_OFF, RESTORE, TERMINATE};
 pub use order::{home, node_order};
 pub use restore::Start;
+pub use waits::waits;
 
 /// How long passing faults are tried again.
 const DEADLINE: Duration = Duration::from_secs(24 * 3600);

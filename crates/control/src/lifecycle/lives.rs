@@ -234,24 +234,6 @@ fn a_lost_node_is_rebuilt_and_a_broken_log_is_answered_by_a_backup() {
 }
 
 #[test]
-fn a_full_disk_is_told_once_and_once_more_when_it_has_room() {
-    let scene = Scene::new();
-    let service = scene.running("pg-1", nothing());
-    let told = || {
-        let events = scene.events();
-        ["service_disk_full", "service_disk_room"].map(|event| events.iter().filter(|told| *told == event).count())
-    };
-    for (full, expect) in [(true, [1, 0]), (false, [1, 1]), (true, [2, 1])] {
-        scene.hosts.fill(&service.id, full);
-        for _ in 0..2 {
-            crate::reconcile::supervise(&scene.control).unwrap();
-        }
-        assert_eq!(told(), expect, "{full}");
-        assert_eq!(scene.row(&service.id).facts.get("disk_full").is_some(), full);
-    }
-}
-
-#[test]
 fn what_left_no_backup_is_not_offered_to_be_brought_back() {
     let scene = Scene::new();
     let kept = scene.running("pg-1", nothing());

@@ -153,7 +153,7 @@ impl Scene {
         assert_eq!(runs[0].state, State::Done, "{runs:#?}");
     }
 
-    /// The platform as it is six minutes from now.
+    /// The platform as it is twelve minutes from now.
     pub fn later(&self) -> Control {
         let control = &self.control;
         Control {
@@ -180,12 +180,12 @@ impl Scene {
     }
 }
 
-/// Six minutes ahead.
+/// Twelve minutes ahead.
 struct Later;
 
 impl Clock for Later {
     fn now(&self) -> Timestamp {
-        Timestamp::from_micros(SystemClock::new().now().micros() + 6 * 60 * 1_000_000)
+        Timestamp::from_micros(SystemClock::new().now().micros() + 12 * 60 * 1_000_000)
     }
 
     fn monotonic(&self) -> Duration {

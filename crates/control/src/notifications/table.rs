@@ -64,6 +64,17 @@ pub const ROWS: &[Row] = &[
         "its disk is full",
         "It answers queries and takes no writes. Give it more: avn service update --disk-space-gib.",
     ),
+    sent(
+        "service_node_crashing",
+        "its server crashes again and again",
+        "See why in its log: avn service logs. If an option was changed before it began, change it back.",
+    ),
+    sent("service_node_steady", "its server does not crash any more", "Nothing has to be done."),
+    daily(
+        "service_run_waits",
+        "what was asked for cannot be done yet",
+        "It is tried again for a day. See what stands in its way: farshore run list SERVICE.",
+    ),
     sent("service_disk_room", "its disk has room again", "Nothing has to be done."),
     sent(
         "region_down",

@@ -8,6 +8,8 @@ mod retention;
 mod schedule;
 mod stock;
 mod supervise;
+mod troubles;
+mod waits;
 
 pub use copies::{copy, end_copies};
 pub use late::late_backups;
@@ -17,6 +19,7 @@ pub use retention::{expire, shred};
 pub use schedule::due_backups;
 pub use stock::refresh;
 pub use supervise::supervise;
+pub use waits::waiting_runs;
 
 use farshore_store::copies::of_service as copies_of;
 use farshore_store::services::{self, Service};

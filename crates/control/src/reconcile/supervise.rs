@@ -8,11 +8,10 @@ use farshore_store::{Tx, backups, runs};
 use farshore_types::{Generation, Result};
 use serde_json::{Value, json};
 
-use super::each_service;
-use crate::hosts::{NodeState, NodeView};
+use super::{each_service, troubles};
+use crate::hosts::NodeState;
 use crate::service::state;
 use crate::services::restored;
-use crate::upkeep::DISK_FULL;
 use crate::{Control, events, kinds, passwords};
 
 /// Between a rebuilding that failed and the next, in microseconds.
@@ -32,7 +31,7 @@ pub fn supervise(control: &Control) -> Result<()> {
             return Ok(());
         }
         let view = control.hosts.view(&service.id)?;
-        disk(control, &service, &view)?;
+        troubles::tell(control, &service, &view)?;
         match view.state {
             NodeState::Lost | NodeState::Absent => rebuild(control, &service),
             NodeState::Stopped => start_again(control, &service),
@@ -40,34 +39,6 @@ pub fn supervise(control: &Control) -> Result<()> {
             _ if view.breaks != seen_breaks(&service) => broken(control, &service, view.breaks),
             _ => Ok(()),
         }
-    })
-}
-
-/// Tells that a disk is full, once, and once that it has room again; that is so only once it was measured.
-fn disk(control: &Control, service: &Service, view: &NodeView) -> Result<()> {
-    let known = service.facts.get(DISK_FULL).is_some();
-    if known == view.disk_full || (known && view.disk_bytes.is_none()) {
-        return Ok(());
-    }
-    control.store.write(|tx| {
-        let Some(mut row) = services::get(tx, &service.id)?.filter(|row| row.deleted_at.is_none()) else {
-            return Ok(());
-        };
-        let Value::Object(facts) = &mut row.facts else { return Ok(()) };
-        let (event, text) = match view.disk_full {
-            true => {
-                facts.insert(DISK_FULL.to_string(), json!(true));
-                let text =
-                    format!("The disk of service {} is full: it takes no writes until it is given more", row.name);
-                ("service_disk_full", text)
-            }
-            false => {
-                facts.remove(DISK_FULL);
-                ("service_disk_room", format!("The disk of service {} has room again", row.name))
-            }
-        };
-        services::update(tx, &row)?;
-        events::record(tx, control, &row.project_id, "farshore", event, Some(&row.name), &text)
     })
 }
 

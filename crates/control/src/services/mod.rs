@@ -12,6 +12,7 @@ mod queries;
 mod read;
 mod retry;
 mod terminate;
+mod under_way;
 mod update;
 
 pub use crate::copies::of_service as copies;

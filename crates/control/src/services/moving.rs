@@ -6,17 +6,14 @@ use farshore_store::services::Service;
 use farshore_store::{Tx, backups, runs};
 use farshore_types::{Error, RegionName, Result, Target};
 
-use super::Actor;
 use super::fork::no_backup;
 use super::power::restored;
 use super::read::in_project;
+use super::{Actor, under_way};
 use crate::hosts::{NodeState, RestoreOrder};
 use crate::kinds::{self, Destination};
 use crate::service::{relocate, state};
 use crate::{Control, copies, events};
-
-/// Runs of one service that are under way or wait.
-const RUNS_MAX: u32 = 1000;
 
 /// A move that may be made.
 pub struct Move {
@@ -121,7 +118,7 @@ fn node_of(control: &Control, service: &Service) -> Option<NodeState> {
 
 /// Somebody who saw no answer asks again.
 fn is_under_way(tx: &mut Tx<'_>, service: &Service, to: &RegionName) -> Result<bool> {
-    let runs = runs::unfinished_of_subject(tx, service.id.as_str(), RUNS_MAX)?;
+    let runs = under_way::runs_of(tx, service)?;
     let mut moves = runs.iter().filter(|run| run.kind == kinds::MOVE && !run.cancel);
     Ok(moves.any(|run| Destination::of(&run.input).is_ok_and(|destination| destination.to == *to)))
 }
@@ -182,9 +179,7 @@ pub fn begin(tx: &mut Tx<'_>, control: &Control, actor: &Actor, service: &mut Se
         return Ok(());
     }
     // What is under way waits for a region that may never return: it is given up, and the move does not wait for it.
-    for run in runs::unfinished_of_subject(tx, service.id.as_str(), RUNS_MAX)? {
-        runs::cancel(tx, &run.id)?;
-    }
+    under_way::give_up(tx, service, |_| true)?;
     remake(tx, control, service)
 }
 

@@ -2,20 +2,17 @@
 
 use farshore_runs::{NewRun, enqueue};
 use farshore_store::services::Service;
-use farshore_store::{Tx, backups, runs};
+use farshore_store::{Tx, backups};
 use farshore_types::{Error, Result};
 use serde_json::{Value, json};
 
 use super::back_up::must_run;
 use super::fork::no_backup;
-use super::{Actor, state};
+use super::{Actor, state, under_way};
 use crate::hosts::NodeState;
 use crate::kinds::{self, Start};
 use crate::upkeep::next_backup;
 use crate::{Control, copies, events};
-
-/// Runs of one service that are under way or wait.
-const RUNS_MAX: u32 = 1000;
 
 /// Changes the row of a service that is to be powered off. The caller writes it.
 pub fn off(tx: &mut Tx<'_>, control: &Control, actor: &Actor, service: &mut Service) -> Result<()> {
@@ -35,8 +32,8 @@ pub fn off(tx: &mut Tx<'_>, control: &Control, actor: &Actor, service: &mut Serv
 
 /// Changes the row of a service that is to be powered on. The caller writes it.
 pub fn on(tx: &mut Tx<'_>, control: &Control, actor: &Actor, service: &mut Service) -> Result<()> {
-    if is_still_there(control, service)? {
-        return stay_on(tx, control, actor, service);
+    if let Some(waited) = waits_for(control, service) {
+        return stay_on(tx, control, actor, service, &waited);
     }
     if let Err(error) = service.regions().try_for_each(|region| control.regions.must_be_up(region)) {
         return Err(error.hint(copies::hint_elsewhere(control, service)?));
@@ -47,23 +44,27 @@ pub fn on(tx: &mut Tx<'_>, control: &Control, actor: &Actor, service: &mut Servi
     ask(tx, control, actor, service, (kinds::RESTORE, start.input()?), ("service_poweron_request", &text))
 }
 
-/// Whether a power-off waits for a region to take the end of the log, and the server answers all the while.
-fn is_still_there(control: &Control, service: &Service) -> Result<bool> {
-    let waits = service.state == state::REBALANCING && control.regions.is_down(service.stored_in());
-    Ok(waits && control.hosts.view(&service.id)?.state == NodeState::Ready)
+/// What a power-off waits for while the node is still there, for as long as that takes.
+fn waits_for(control: &Control, service: &Service) -> Option<String> {
+    if service.state != state::REBALANCING {
+        return None;
+    }
+    match control.hosts.view(&service.id).ok()?.state {
+        NodeState::Ready => {
+            control.regions.is_down(service.stored_in()).then(|| format!("region {}", service.stored_in()))
+        }
+        // What it has not shipped is nowhere else: to make the node again would lose it.
+        NodeState::Crashed => Some("its server, which does not start, to ship its log".to_string()),
+        _ => None,
+    }
 }
 
 /// The power-off is taken back. If it ends all the same, the service is made again from what it stored.
-fn stay_on(tx: &mut Tx<'_>, control: &Control, actor: &Actor, service: &mut Service) -> Result<()> {
-    for run in runs::unfinished_of_subject(tx, service.id.as_str(), RUNS_MAX)? {
-        if run.kind == kinds::POWER_OFF {
-            runs::cancel(tx, &run.id)?;
-        }
-    }
+fn stay_on(tx: &mut Tx<'_>, control: &Control, actor: &Actor, service: &mut Service, waited: &str) -> Result<()> {
+    under_way::give_up(tx, service, |kind| kind == kinds::POWER_OFF)?;
     (service.powered, service.state, service.off_since) = (true, state::RUNNING.to_string(), None);
     service.next_backup_at = next_backup(control, service, tx.now())?;
-    let text =
-        format!("Service {} stays on: its power-off still waited for region {}", service.name, service.stored_in());
+    let text = format!("Service {} stays on: its power-off still waited for {waited}", service.name);
     events::record(tx, control, &service.project_id, &actor.user, "service_poweron_request", Some(&service.name), &text)
 }
 

@@ -7,12 +7,12 @@ use farshore_store::windows::Window;
 use farshore_store::{Tx, backups, projects, runs, windows};
 use farshore_types::{Error, ErrorKind, Result, Timestamp};
 
-use crate::Control;
 use crate::access::no_project;
 use crate::copies::{self, Shown};
 use crate::hosts::{LogLine, NodeView};
 use crate::regions::Down;
-use crate::upkeep::backup_is_late;
+use crate::upkeep::{CRASH_LOOP, backup_is_late};
+use crate::{Control, kinds};
 
 /// Backups of a service that are shown.
 const BACKUPS_MAX: u32 = 10_000;
@@ -79,7 +79,7 @@ pub fn overview(control: &Control, service: Service) -> Result<Overview> {
     let copies = copies::of_service(control, &service)?;
     let elsewhere = copies::elsewhere_of(control, &service, &copies)?;
     let mut notices = lost(control, &service, &elsewhere);
-    notices.extend(self::notices(&service, node.as_ref(), &runs));
+    notices.extend(self::notices(&service, node.as_ref(), &runs, control.clock.now()));
     let region_down = control.regions.down(&service.region);
     let backups_down = service.backup_region.as_ref().and_then(|region| control.regions.down(region));
     Ok(Overview { service, node, backups, copies, elsewhere, region_down, backups_down, runs, notices })
@@ -135,10 +135,18 @@ fn lost(control: &Control, service: &Service, elsewhere: &[(String, Timestamp, T
     vec![Notice { warning: true, text }]
 }
 
-fn notices(service: &Service, node: Option<&NodeView>, runs: &[runs::Run]) -> Vec<Notice> {
+fn notices(service: &Service, node: Option<&NodeView>, runs: &[runs::Run], now: Timestamp) -> Vec<Notice> {
     let mut notices = Vec::new();
     if let Some(trouble) = node.and_then(|node| node.trouble.as_ref()) {
         notices.push(Notice { warning: true, text: trouble.clone() });
+    }
+    if service.facts.get(CRASH_LOOP).is_some() {
+        let text = format!("The server of service {} crashes again and again; its log says why", service.name);
+        notices.push(Notice { warning: true, text });
+    }
+    let under_way = runs.iter().rfind(|run| !run.situation.state.is_final());
+    if let Some(text) = under_way.and_then(|run| kinds::waits(run, &service.name, now)) {
+        notices.push(Notice { warning: true, text });
     }
     let newest = runs.first().filter(|run| matches!(run.situation.state, runs::State::Failed | runs::State::Stuck));
     if let Some((run, fault)) = newest.and_then(|run| Some((run, run.situation.error.as_ref()?))) {

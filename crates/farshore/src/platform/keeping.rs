@@ -44,6 +44,8 @@ const EXPIRE: Duration = Duration::from_secs(3600);
 const SHRED: Duration = Duration::from_secs(3600);
 /// How often it is looked whether a backup is missing.
 const LATE_BACKUPS: Duration = Duration::from_secs(60);
+/// How often it is looked whether what was asked for waits for long.
+const WAITING_RUNS: Duration = Duration::from_secs(60);
 /// How often letters are looked for, where no signal comes first.
 const DELIVER: Duration = Duration::from_secs(5);
 /// How often figures for charts are taken.
@@ -143,6 +145,7 @@ fn duties(place: &Place, agents: &Arc<Agents>, control: &Arc<Control>, samples: 
         reconciler("copy", COPY, asked, reconcile::copy),
         reconciler("end-copies", END_COPIES, None, reconcile::end_copies),
         reconciler("late-backups", LATE_BACKUPS, None, reconcile::late_backups),
+        reconciler("waiting-runs", WAITING_RUNS, None, reconcile::waiting_runs),
         reconciler("deliver", DELIVER, None, reconcile::deliver),
         reconciler("sweep-nodes", SWEEP_NODES, None, reconcile::sweep_nodes),
         Duty { name: "sample", period: SAMPLE, wake: None, work: Box::new(sample) },

@@ -328,6 +328,7 @@ impl Member {
         let refused = || state.node.as_ref().and_then(|node| node.refused().err()).map(|error| error.to_string());
         observed.trouble = full.or(state.trouble.clone()).or(observed.trouble).or_else(refused);
         observed.full = state.measured.full;
+        observed.crash_loop = state.restarts.is_loop(self.ground.host.clock.monotonic());
         (observed.disk_bytes, observed.figures) = (state.measured.disk_bytes, state.measured.figures.clone());
         let at_risk_s = observed.at_risk_s.map(|at_risk_s| ("at_risk_s".to_string(), at_risk_s));
         observed.figures.extend(at_risk_s);

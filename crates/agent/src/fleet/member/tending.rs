@@ -65,7 +65,7 @@ impl Member {
             }
             Status::Stopped => return Ok(()),
             Status::Busy => return Ok(()),
-            Status::Ready { .. } => {}
+            Status::Ready { .. } => state.restarts.note_answer(self.ground.host.clock.monotonic()),
         }
         self.archive(state)?;
         self.measure(state)

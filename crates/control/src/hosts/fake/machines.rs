@@ -21,6 +21,7 @@ pub(super) struct Inner {
     pub(super) ports: u16,
     pub(super) down: BTreeSet<RegionName>,
     pub(super) full: BTreeSet<ServiceId>,
+    pub(super) crash_loops: BTreeMap<ServiceId, bool>,
     pub(super) copies: BTreeMap<(RegionName, ServiceId), CopyOrder>,
 }
 
