@@ -145,6 +145,13 @@ impl Error {
         self
     }
 
+    /// Changes everything that is shown of it, for readers who may not see all; the underlying error goes.
+    pub fn reworded(self, reword: impl Fn(&str) -> String) -> Self {
+        let context = self.context.iter().map(|(doing, about)| (reword(doing), reword(about))).collect();
+        let hint = self.hint.as_deref().map(&reword);
+        Error { kind: self.kind, what: reword(&self.what), context, hint, source: None }
+    }
+
     /// What the caller should do.
     pub fn kind(&self) -> ErrorKind {
         self.kind
@@ -226,5 +233,14 @@ mod tests {
             .context("restore", "base/5/1")
             .hint("run verify");
         assert_eq!(error.to_string(), "restore base/5/1: get packs/ab: no such object (run verify)");
+    }
+
+    #[test]
+    fn everything_that_is_shown_of_an_error_can_be_reworded() {
+        let cause = std::io::Error::other("in /a");
+        let error = Error::busy("no /a").context("read", "/a/b").hint("see /a").caused_by(cause);
+        let error = error.reworded(|text| text.replace("/a", "A"));
+        assert_eq!((error.kind(), error.to_string().as_str()), (ErrorKind::Busy, "read A/b: no A (see A)"));
+        assert!(std::error::Error::source(&error).is_none());
     }
 }

@@ -49,9 +49,9 @@ pub struct LocalHosts {
 
 impl LocalHosts {
     /// Of agents, and of what keeps the copies in each of their regions; `address` is what clients on this machine connect to.
-    pub fn new(agents: Arc<Agents>, copies: BTreeMap<String, Copies>, address: &str, host: Host) -> Arc<LocalHosts> {
+    pub fn new(agents: Arc<Agents>, copies: BTreeMap<String, Copies>, address: &str, host: Host) -> LocalHosts {
         let (address, changing) = (address.to_string(), std::array::from_fn(|_| Mutex::default()));
-        Arc::new(LocalHosts { agents, copies, address, host, changing })
+        LocalHosts { agents, copies, address, host, changing }
     }
 
     fn region(&self, name: &RegionName) -> Result<Region> {
@@ -206,7 +206,7 @@ impl Hosts for LocalHosts {
             breaks: observed.breaks,
             disk_full: observed.full,
             crash_loop: observed.crash_loop,
-            trouble: observed.trouble.map(|trouble| self.agents.without_paths(&trouble)),
+            trouble: observed.trouble,
             disk_bytes: observed.disk_bytes,
             figures: observed.figures,
         })
@@ -333,8 +333,7 @@ impl Hosts for LocalHosts {
 
     fn copy_view(&self, service: &ServiceId, region: &RegionName) -> Result<Option<CopyView>> {
         self.fleet_of(region)?;
-        let view = self.copies(region)?.view(service, region.as_str()).map(copy_view);
-        Ok(view.map(|view| CopyView { paused: view.paused.map(|why| self.agents.without_paths(&why)), ..view }))
+        Ok(self.copies(region)?.view(service, region.as_str()).map(copy_view))
     }
 }
 

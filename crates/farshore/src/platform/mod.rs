@@ -8,6 +8,7 @@ mod agents;
 mod charts;
 mod config;
 mod copying;
+mod discreet;
 mod hosts;
 mod keeping;
 mod keys;
@@ -45,6 +46,7 @@ use farshore_types::{Clock, Error, ErrorKind, Result, SystemEntropy};
 
 use agents::Agents;
 use copying::Between;
+use discreet::Discreet;
 use hosts::LocalHosts;
 use keeping::Keeping;
 use nowhere::Nowhere;
@@ -114,6 +116,7 @@ impl Platform {
         let agents = Arc::new(Agents::open(place, &ground(place, host)?, regions, &keeping::drills(place)?)?);
         let copies = copies(&agents, config, host);
         let hosts = LocalHosts::new(agents.clone(), copies, &config.settings.service_host, host.clone());
+        let hosts = Arc::new(Discreet::new(hosts, agents.clone()));
         let control = Arc::new(control(store.clone(), hosts, seal, config, host));
         keep_token(place, &control)?;
         let mut settings = farshore_runs::Settings::new("up");
