@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use farshore_types::{Error, Result};
+use farshore_types::{Error, ErrorKind, Result};
 
 use super::{Member, START_PATIENCE, State};
 use crate::postgres::Status;
@@ -74,8 +74,11 @@ impl Member {
     fn measure(&self, state: &mut State) -> Result<()> {
         let State { order, node, measured, .. } = state;
         let node = node.as_mut().ok_or_else(|| self.absent())?;
-        if let Some(told) = measured.look(order, node, &self.ground.host.clock)? {
-            self.tell(told);
+        match measured.look(order, node, &self.ground.host.clock) {
+            Ok(told) => told.into_iter().for_each(|told| self.tell(told)),
+            // The server went away while it was asked: the next look says what became of it.
+            Err(error) if error.kind() == ErrorKind::Transient && !matches!(node.status()?, Status::Ready { .. }) => {}
+            Err(error) => return Err(error),
         }
         Ok(())
     }
