@@ -9,6 +9,7 @@
 mod support;
 
 mod client;
+mod crash_loops;
 mod disk;
 mod door;
 mod forks;

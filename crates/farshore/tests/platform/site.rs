@@ -6,7 +6,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
-use farshore_store::{Store, runs};
+use farshore_store::{Store, events, projects, runs};
 use farshore_types::{Clock, Entropy, SystemClock, SystemEntropy};
 use rustix::process::{Signal, geteuid};
 use serde_json::{Value, json};
@@ -16,6 +16,8 @@ use super::support::{Up, World, succeeds, wait_until};
 const SERVICES: &str = "/v1/project/main/service";
 /// Most runs of a service that are looked at.
 const RUNS_MAX: u32 = 1000;
+/// Most events that are looked at.
+const EVENTS_MAX: u32 = 100_000;
 
 /// A running platform. What runs in its folder is stopped when it is dropped.
 pub struct Site {
@@ -131,11 +133,14 @@ impl Site {
         answer["backups"].as_array().unwrap().iter().map(|backup| text(&backup["backup_name"])).collect()
     }
 
-    /// How often something was told of a service.
+    /// How often something was told of a service; the API shows the newest events alone.
     pub fn events(&self, name: &str, event: &str) -> usize {
-        let answer = self.ask("GET", "/v1/project/main/events", &Value::Null);
-        let is_it = |told: &&Value| told["service_name"] == name && told["event_type"] == event;
-        answer["events"].as_array().unwrap().iter().filter(is_it).count()
+        let told = self.store().read(|tx| {
+            let project = projects::by_name(tx, "main")?.unwrap();
+            events::of_project(tx, &project.id, EVENTS_MAX)
+        });
+        let is_it = |told: &&events::Event| told.service_name.as_deref() == Some(name) && told.event_type == event;
+        told.unwrap().iter().filter(is_it).count()
     }
 
     /// Waits until a service is in a state and nothing is being done with it; every run must have ended well.
