@@ -6,7 +6,7 @@ use farshore_store::copies;
 use farshore_types::{ErrorKind, RegionName, ServiceId};
 use serde_json::{Value, json};
 
-use super::scene::{PROJECT, Scene, nothing, refused};
+use super::scene::{PROJECT, Scene, add_region, nothing, refused};
 use crate::copies::{Condition, Shown, of_service};
 use crate::services::{self, Patch, state};
 use crate::settings::Region;
@@ -207,11 +207,7 @@ fn a_region_in_place_of_another_is_not_changed_again_on_the_same_day_unless_the_
     for (wait_s, may) in [(24 * 3600, false), (0, true)] {
         let scene = Scene::with(|settings| {
             settings.copy_change_wait = Duration::from_secs(wait_s);
-            for name in ["local-east", "local-west"] {
-                settings
-                    .regions
-                    .extend(settings.regions.first().cloned().map(|one| Region { name: region(name), ..one }));
-            }
+            ["local-east", "local-west"].iter().for_each(|name| add_region(settings, name));
         });
         let service = scene.running("pg-1", wanted());
         let ask = |region: &str| {
@@ -238,8 +234,7 @@ fn a_region_in_place_of_another_is_not_changed_again_on_the_same_day_unless_the_
 fn a_change_of_regions_is_remembered_where_a_copy_that_is_left_goes_at_once() {
     let scene = Scene::with(|settings| {
         settings.copy_grace = Duration::ZERO;
-        let more = settings.regions.first().cloned();
-        settings.regions.extend(more.map(|one| Region { name: region("local-east"), ..one }));
+        add_region(settings, "local-east");
     });
     let service = scene.running("pg-1", wanted());
     let ask = |regions: Value| {

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::further::{count, pass, region, wanted};
 use super::moves::{ask, await_try, to_south};
 use super::relocations::{lives, to};
-use super::scene::{PROJECT, Scene, refused};
+use super::scene::{PROJECT, Scene, add_region, refused};
 use crate::reconcile;
 use crate::services::{self, Patch, state};
 
@@ -36,10 +36,7 @@ fn a_move_during_which_the_region_is_lost_is_given_up_for_one_to_the_copy() {
 
 #[test]
 fn a_node_that_is_there_and_does_not_answer_is_not_given_up_for_a_copy() {
-    let scene = Scene::with(|settings| {
-        let more = settings.regions.first().cloned();
-        settings.regions.extend(more.map(|one| crate::settings::Region { name: region("local-east"), ..one }));
-    });
+    let scene = Scene::with(|settings| add_region(settings, "local-east"));
     let service = scene.running("pg-1", wanted());
     pass(&scene.control);
     ask(&scene, &to("local-east")).unwrap();

@@ -7,7 +7,7 @@ use farshore_types::{Clock, ErrorKind, SystemClock};
 use serde_json::{Value, json};
 
 use super::further::{count, pass, region, wanted};
-use super::scene::{PROJECT, Scene, refused};
+use super::scene::{PROJECT, Scene, add_region, refused};
 use crate::services::{self, Patch, state};
 use crate::{kinds, reconcile};
 
@@ -164,8 +164,7 @@ fn a_lost_service_that_was_being_powered_off_or_moved_elsewhere_is_moved_all_the
 #[test]
 fn an_old_copy_that_is_no_longer_kept_is_no_goal_of_a_move_while_another_holds_more() {
     let scene = Scene::with(|settings| {
-        let more = settings.regions.first().cloned();
-        settings.regions.extend(more.map(|one| crate::settings::Region { name: region("local-east"), ..one }));
+        add_region(settings, "local-east");
         settings.copy_change_wait = std::time::Duration::ZERO;
         settings.copy_grace = std::time::Duration::from_secs(3600);
     });

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::further::{copy, count, pass, region, wanted};
 use super::moves::{Death, ask, await_try, to_south};
-use super::scene::{PROJECT, Scene, refused};
+use super::scene::{PROJECT, Scene, add_region, refused};
 use crate::copies::Condition;
 use crate::hosts::Home;
 use crate::services::{self, Patch, state};
@@ -156,10 +156,7 @@ fn a_move_that_ends_half_way_can_go_on_or_back() {
 
 #[test]
 fn who_asks_again_moves_once_and_who_asks_for_another_region_meanwhile_waits() {
-    let scene = Scene::with(|settings| {
-        let more = settings.regions.first().cloned();
-        settings.regions.extend(more.map(|one| crate::settings::Region { name: region("local-east"), ..one }));
-    });
+    let scene = Scene::with(|settings| add_region(settings, "local-east"));
     let service = scene.running("pg-1", json!({}));
     scene.hosts.fail("stop", Some(ErrorKind::Transient));
     ask(&scene, &to("local-south")).unwrap();

@@ -216,6 +216,11 @@ fn runs_of(control: &Arc<Control>) -> Runs<Control> {
     Runs::new(control.store.clone(), kinds(), control.clone(), running, clock, entropy).unwrap()
 }
 
+/// One more region in the settings.
+pub fn add_region(settings: &mut Settings, name: &str) {
+    settings.regions.push(region(name));
+}
+
 fn region(name: &str) -> Region {
     Region {
         name: name.parse().unwrap(),
