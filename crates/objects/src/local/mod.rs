@@ -10,8 +10,8 @@
 //! removed. Killed before the link: a leftover in `#staging/`, never listed, removed by a later writer (see `staging.rs`).
 //! Killed after the link: the object exists; a retry finds the same bytes, fsyncs again and is `Ok`.
 //!
-//! An error is never absence: `Missing` and an empty listing are answered only while the root is still the directory that
-//! was opened (same device and inode); a root that was unmounted, removed or replaced is `Transient`.
+//! An error is never absence: `Missing` and an empty listing are answered, and objects are put, only while the root is still the
+//! directory that was opened (same device, inode and birth); a root that was unmounted, removed or replaced is `Transient`.
 //!
 //! Why plain files and not `object_store::local::LocalFileSystem` (0.14.2, read and measured): it skips a file in a
 //! listing when `stat` fails for any reason; it does not sync a directory that another thread or a killed process has just
@@ -32,6 +32,7 @@ use std::ops::Range;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use farshore_types::{Error, ErrorKind, Result};
@@ -48,12 +49,20 @@ const DIRECTORIES_REMEMBERED_MAX: usize = 4096;
 /// A body that is put at once is written in pieces of this size, so that writing it back begins early.
 const PUT_PIECE_BYTES: usize = 4 << 20;
 
+/// Which directory it is: device, inode, and when it was made, where the file system knows that: an inode that is free again is given away
+/// at once.
+type Identity = (u64, u64, Option<SystemTime>);
+
+fn identity(metadata: &Metadata) -> Identity {
+    (metadata.dev(), metadata.ino(), metadata.created().ok())
+}
+
 /// A directory on this machine (or mounted on it) as an object store.
 #[derive(Debug)]
 pub struct Local {
     root: PathBuf,
-    /// Device and inode of the root when it was opened.
-    identity: (u64, u64),
+    /// Of the root when it was opened.
+    identity: Identity,
     staging: Staging,
     /// Directories below the root whose entry in their parent is known to be on disk.
     durable: Mutex<HashSet<String>>,
@@ -73,7 +82,7 @@ impl Local {
             return Err(Error::invalid(format!("{} is not a directory", root.display())));
         }
         Ok(Local {
-            identity: (metadata.dev(), metadata.ino()),
+            identity: identity(&metadata),
             staging: Staging::below(&canonical),
             root: canonical,
             durable: Mutex::new(HashSet::new()),
@@ -100,7 +109,7 @@ impl Local {
     fn check_root(&self) -> Result<()> {
         let about = self.root.display();
         let same = match fs::metadata(&self.root) {
-            Ok(metadata) => (metadata.dev(), metadata.ino()) == self.identity,
+            Ok(metadata) => identity(&metadata) == self.identity,
             Err(error) if error.kind() == io::ErrorKind::NotFound => false,
             Err(error) => return Err(failed(error, "look at the store", about)),
         };
@@ -143,13 +152,10 @@ impl Local {
             match make_directory(&path) {
                 Ok(()) => {}
                 Err(error) if error.kind() == io::ErrorKind::NotADirectory => return Err(self.name_blocked(name)),
-                Err(error) => {
-                    self.check_root()?;
-                    return Err(failed(error, "make the directory", path.display()));
-                }
+                Err(error) => return Err(self.distrust(error, "make the directory", &path)),
             }
             let parent = path.parent().unwrap_or(&self.root);
-            sync_directory(parent).map_err(|error| failed(error, "sync the directory", parent.display()))?;
+            sync_directory(parent).map_err(|error| self.distrust(error, "sync the directory", parent))?;
             let mut durable = self.durable();
             if durable.len() >= DIRECTORIES_REMEMBERED_MAX {
                 durable.clear();
@@ -161,6 +167,16 @@ impl Local {
 
     fn durable(&self) -> std::sync::MutexGuard<'_, HashSet<String>> {
         self.durable.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Somebody may have removed a directory that is remembered here, or all of them. The next try makes them again; this one fails, so
+    /// that whoever knows what had been here learns of it.
+    fn distrust(&self, error: io::Error, doing: &str, about: &Path) -> Error {
+        self.durable().clear();
+        match self.check_root() {
+            Ok(()) => failed(error, doing, about.display()),
+            Err(gone) => gone,
+        }
     }
 
     fn name_blocked(&self, name: &str) -> Error {
@@ -273,6 +289,8 @@ impl ObjectStore for Local {
 
     fn put_pieces(&self, name: &str, size: u64, piece: &mut PieceOf<'_>) -> Result<()> {
         let path = self.path(name)?;
+        // What was put before is not in a root that took its place: who goes on putting there would not notice.
+        self.check_root().map_err(|error| error.context("put", name))?;
         if path.symlink_metadata().is_ok() {
             return self.settle_taken(name, &path, size, piece);
         }
@@ -282,12 +300,7 @@ impl ObjectStore for Local {
             Ok(()) => self.sync_parent(&path),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => self.settle_taken(name, &path, size, piece),
             Err(error) if error.kind() == io::ErrorKind::NotADirectory => Err(self.name_blocked(name)),
-            Err(error) => {
-                // Somebody removed a directory that is remembered here: the next try makes it again.
-                self.durable().clear();
-                self.check_root()?;
-                Err(failed(error, "put", path.display()))
-            }
+            Err(error) => Err(self.distrust(error, "put", &path)),
         }
     }
 }
