@@ -105,7 +105,8 @@ fn a_moment_just_after_a_backup_is_recovered_from_the_backup_before_it() {
     assert_eq!(windows.choose(&soon).unwrap().name, before.name);
     let first = target(TargetKind::Time(before.reach.from_time.plus_micros(1000)), true);
     assert_eq!(windows.choose(&first).unwrap().name, before.name, "nothing older is there");
-    world.check(&soon, &load.known(), &world.order());
+    let order = world.order();
+    world.check(&soon, &load.known(), &order);
     load.stop();
     protection.stop().unwrap();
 }
@@ -147,7 +148,9 @@ fn random_targets(installation: &Installation, count: usize, seed: u64) {
     for number in 0..count {
         load.advance(20);
         protection.await_archived_now();
-        let (known, order, window) = (load.known(), world.order(), world.window());
+        // In this order: of what lies in the window all is in the log that is read, and of that all is known.
+        let (window, order) = (world.window(), world.order());
+        let known = load.known();
         // Half of the kinds in a short run, all in a long one.
         let kind = if count < usize::try_from(KINDS).unwrap() { random.next() } else { number as u64 };
         let target = draw(&random, &order, &window, kind);
